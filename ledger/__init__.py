@@ -1,0 +1,1 @@
+"""Settled truth: double entry, calls, tariffs, tenants and keys, in Postgres."""
