@@ -1,6 +1,6 @@
 """How a batch travels to the script and its reply back: packed, fields in order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -105,7 +105,7 @@ def _refused(fields: list[Any]) -> Refused:
     )
 
 
-_RESULTS = {
+_RESULTS: dict[type, Callable[[list[Any]], Result]] = {
     Authorize: _call_result,
     Charge: _call_result,
     Settle: _call_result,
