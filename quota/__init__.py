@@ -1,1 +1,1 @@
-"""The live truth of funds: accounts, calls, leases and the outbox, in Redis behind one atomic script."""
+"""The live truth of funds, in Redis: accounts, calls, leases, outbox, behind one script."""

@@ -1,0 +1,132 @@
+"""How a batch travels to the script and its reply back: packed, fields in order."""
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import msgpack
+
+from quota.decision import AccountView, CallResult, CallView, Code, Refused
+from quota.operation import (
+    KINDS,
+    Authorize,
+    Charge,
+    End,
+    LookAccount,
+    LookCall,
+    Operation,
+    Settle,
+)
+
+# use_bin_type=False: the script's decoder knows only the older string types of msgpack.
+_pack = msgpack.Packer(use_bin_type=False).pack
+
+
+class Header(NamedTuple):
+    """What holds for a whole batch; durations in ms, dates YYYYMMDD."""
+
+    epoch: str
+    lease_ms: int
+    grace_ms: int
+    late_window_ms: int
+    retention_ms: int
+    reserve_ms: int
+    low_water_ms: int
+    min_start_ms: int
+    max_outbox: int
+    dates: tuple[str, str, str]
+
+
+class Status(IntEnum):
+    """Whether the batch was decided."""
+
+    DECIDED = 0
+    OTHER_EPOCH = 1  # the shard is of another epoch than the caller believes, or has none
+    TORN = 2  # an earlier batch failed between two writes
+
+
+class Simple(NamedTuple):
+    """The answer to Load, Apply, Sweep, Debit, Confirm and Repair when the code is OK.
+
+    `number` is the sweep's deed or the debit's outbox number, `balance` the balance after a debit.
+    """
+
+    code: int
+    number: int = 0
+    balance: int = 0
+
+
+Result = CallResult | AccountView | CallView | Simple | Refused
+
+
+class BatchReply(NamedTuple):
+    """The script's reply. With OTHER_EPOCH, `stored_epoch` is the shard's, "0" for none."""
+
+    status: Status
+    now_ms: int
+    posted_n: int
+    last_n: int
+    results: list[Result]
+    stored_epoch: str = ""
+
+
+def encode(header: Header, operations: Sequence[Operation]) -> bytes:
+    """Packs a batch for ARGV[1]."""
+    packed: bytes = _pack((header, [(KINDS[type(op)], *op) for op in operations]))
+    return packed
+
+
+def _days(rows: Any) -> tuple[tuple[str, int], ...]:
+    return tuple((day.decode(), amount) for day, amount in rows) if rows else ()
+
+
+def _call_result(fields: list[Any]) -> CallResult:
+    fields[12] = fields[12].decode()
+    fields[21] = _days(fields[21])
+    fields[23] = fields[23].decode()
+    return CallResult._make(fields)
+
+
+def _account_view(fields: list[Any]) -> AccountView:
+    fields[13] = fields[13].decode()
+    fields[15] = _days(fields[15])
+    return AccountView._make(fields)
+
+
+def _call_view(fields: list[Any]) -> CallView:
+    fields[2], fields[3], fields[5] = fields[2].decode(), fields[3].decode(), fields[5].decode()
+    fields[14] = _days(fields[14])
+    return CallView._make(fields)
+
+
+def _refused(fields: list[Any]) -> Refused:
+    return Refused(
+        fields[0], tuple(d.decode() if isinstance(d, bytes) else d for d in fields[1] or ())
+    )
+
+
+_RESULTS: dict[type, Callable[[list[Any]], Result]] = {
+    Authorize: _call_result,
+    Charge: _call_result,
+    Settle: _call_result,
+    End: _call_result,
+    LookAccount: _account_view,
+    LookCall: _call_view,
+}
+
+
+def _result(op: Operation, fields: list[Any]) -> Result:
+    if fields[0] != Code.OK:
+        return _refused(fields)
+    make = _RESULTS.get(type(op))
+    return make(fields) if make else Simple(*fields)
+
+
+def decode(reply: bytes, operations: Sequence[Operation]) -> BatchReply:
+    """Unpacks the reply to a batch of these operations."""
+    status, now_ms, posted_n, last_n, rest = msgpack.unpackb(reply, raw=True, strict_map_key=False)
+    if status != Status.DECIDED:
+        stored = rest.decode() if isinstance(rest, bytes) else ""
+        return BatchReply(Status(status), now_ms, posted_n, last_n, [], stored)
+    results = [_result(op, fields) for op, fields in zip(operations, rest, strict=True)]
+    return BatchReply(Status.DECIDED, now_ms, posted_n, last_n, results)

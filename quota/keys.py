@@ -1,0 +1,25 @@
+"""The keys of a shard: a fixed handful, all in one hash slot, the same for every batch."""
+
+import zlib
+from collections.abc import Sequence
+
+
+def tag(shard: int) -> str:
+    """The hash tag that keeps a shard's keys in one slot."""
+    return f"{{s{shard}}}"
+
+
+def key(shard: int, name: str) -> str:
+    """The full name of one of a shard's keys."""
+    return f"tollgate:{tag(shard)}:{name}"
+
+
+def keys(shard: int, dates: Sequence[str]) -> list[str]:
+    """The script's KEYS, in its order; `dates` are three YYYYMMDD around now."""
+    fixed = ("accounts", "calls", "leases", "outbox", "epoch")
+    return [key(shard, name) for name in (*fixed, *(f"spend:{date}" for date in dates))]
+
+
+def shard_of(tenant: str, shards: int) -> int:
+    """The shard that a tenant belongs to, for ever: the count is fixed at first start."""
+    return 0 if shards == 1 else zlib.crc32(tenant.encode()) % shards

@@ -1,0 +1,93 @@
+"""Outbox entries as values: what the script queued for the ledger, in order of n."""
+
+from typing import Any, NamedTuple
+
+import msgpack
+
+from quota.decision import Event
+
+
+class SettledEntry(NamedTuple):
+    """A closed call: everything that its posting needs. Amounts in micros."""
+
+    n: int
+    tenant: str
+    call_id: str
+    settled_at_ms: int
+    pin: str
+    model: str
+    parties: bytes
+    assistant_id: str
+    authorized_at_ms: int
+    elapsed_ms: int
+    rated: int
+    charged: int
+    overrun: int
+    usage: bytes
+    free_ms: int
+    spend_by_day: tuple[tuple[str, int], ...]
+    digest: bytes
+    times: bytes
+    outcome: int
+
+
+class DebitedEntry(NamedTuple):
+    """Money taken by a debit."""
+
+    n: int
+    tenant: str
+    key: str
+    at_ms: int
+    amount: int
+    digest: bytes
+    note: bytes
+
+
+class CrossingEntry(NamedTuple):
+    """A line that a tenant crossed: `value` is what it had or spent, `line` the line itself."""
+
+    n: int
+    tenant: str
+    event: Event
+    at_ms: int
+    value: int
+    line: int
+
+
+OutboxEntry = SettledEntry | DebitedEntry | CrossingEntry
+
+
+def _settled(n: int, tenant: str, key: bytes, at_ms: int, call: list[Any]) -> SettledEntry:
+    days = call[19] or ()
+    return SettledEntry(
+        n=n,
+        tenant=tenant,
+        call_id=key.decode(),
+        settled_at_ms=at_ms,
+        pin=call[1].decode(),
+        model=call[2].decode(),
+        parties=call[3],
+        assistant_id=call[4].decode(),
+        authorized_at_ms=call[5],
+        elapsed_ms=call[7],
+        rated=call[9],
+        charged=call[12],
+        overrun=call[13],
+        usage=call[14],
+        free_ms=call[17],
+        spend_by_day=tuple((days[i].decode(), days[i + 1]) for i in range(0, len(days), 2)),
+        digest=call[20],
+        times=call[21],
+        outcome=call[22],
+    )
+
+
+def decode_entry(n: int, packed: bytes) -> OutboxEntry:
+    """Unpacks the field `e` of outbox entry `n-0`."""
+    event, tenant_bytes, key, at_ms, *rest = msgpack.unpackb(packed, raw=True)
+    tenant = tenant_bytes.decode()
+    if event == Event.SETTLED:
+        return _settled(n, tenant, key, at_ms, rest[0])
+    if event == Event.DEBITED:
+        return DebitedEntry(n, tenant, key.decode(), at_ms, *rest)
+    return CrossingEntry(n, tenant, Event(event), at_ms, *rest)

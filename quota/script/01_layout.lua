@@ -1,0 +1,76 @@
+-- The batch script of one shard.
+--
+-- Purpose: decides a batch of operations strictly in order, each seeing the earlier ones, and
+-- writes the outcome once. docs/live-store.md states every rule.
+-- Guarantee: nothing is written unless the whole batch was decided; a batch torn between two
+-- writes leaves `torn` set, which every later batch answers, and the shard is rebuilt.
+--
+-- KEYS[1] accounts  hash    tenant -> packed account
+-- KEYS[2] calls     hash    member -> packed call or debit
+-- KEYS[3] leases    zset    member -> when to look at it next, ms
+-- KEYS[4] outbox    stream  n-0 -> e: packed entry
+-- KEYS[5] epoch     hash    epoch, n, posted, torn
+-- KEYS[6..8] spend  hash    tenant -> micros, one key for each date of the header
+-- ARGV[1] packed {header, operations}; header: epoch, lease_ms, grace_ms, late_window_ms,
+--         retention_ms, reserve_ms, low_water_ms, min_start_ms, max_outbox, three dates
+-- Reply: packed {status, now_ms, posted, n, results}; status 0 decided, 1 another epoch (then the
+--        stored epoch, 0 for none, stands for the results), 2 torn.
+
+local KEY_ACCOUNTS, KEY_CALLS, KEY_LEASES = KEYS[1], KEYS[2], KEYS[3]
+local KEY_OUTBOX, KEY_EPOCH, FIRST_SPEND_KEY = KEYS[4], KEYS[5], 5
+
+local NONE = -1
+local MAX_AMOUNT, MAX_BALANCE, MAX_WHOLE = 1e12, 1e15, 9007199254740991
+local MAX_PACE = 1e10
+local OWN_PACE_AFTER_MS = 5000
+
+local LOAD, APPLY, AUTHORIZE, CHARGE, SETTLE, END = 1, 2, 3, 4, 5, 6
+local SWEEP, DEBIT, CONFIRM, REPAIR, LOOK_ACCOUNT, LOOK_CALL = 7, 8, 9, 10, 11, 12
+
+local CODE = {
+  OK = 0, NOT_LOADED = 1, STALE_PROFILE = 2, CALL_MISSING = 3, PIN_MISMATCH = 4, KEY_REUSED = 5,
+  OUTBOX_FULL = 6, INSUFFICIENT = 7, VERSION_GAP = 8, OUTDATED = 9, BAD_FORM = 10, CORRUPT = 11,
+  CLOCK = 12,
+}
+local REASON = {
+  NONE = 0, TENANT_SUSPENDED = 2, UNKNOWN_MODEL = 3, CALL_ALREADY_SETTLED = 4,
+  INSUFFICIENT_BALANCE = 5, DAILY_CAP_REACHED = 6, CALL_COST_LIMIT = 7,
+  TOO_MANY_CONCURRENT_CALLS = 8,
+}
+local DIRECTIVE = { CONTINUE = 1, WARN = 2, FINISH = 3, HANG_UP = 4 }
+local EVENT = {
+  SETTLED = 1, DEBITED = 2, LOW_BALANCE = 3, BALANCE_EXHAUSTED = 4, DAILY_CAP_REACHED = 5,
+}
+local DEED = { RESCHEDULED = 0, EXPIRED = 1, CLOSED = 2, FORGOTTEN = 3 }
+local VERDICT = { POSTED = 0, RETURNED = 1, ASIDE = 2 }
+local AUTHORIZED, ACTIVE, EXPIRED, SETTLED, DEBITED = 1, 2, 3, 4, 5
+local OUTCOME_INCOMPLETE = 6
+
+-- Fields of an account record.
+local BALANCE, CREDIT_LIMIT, RESERVED, DAILY_CAP, CALL_COST_LIMIT = 1, 2, 3, 4, 5
+local CONCURRENT_CALLS, ACTIVE_CALLS, LOW_THRESHOLD, SUSPENDED = 6, 7, 8, 9
+local VERSION, PROFILE_VERSION, PROFILE, UNPOSTED = 10, 11, 12, 13
+local LOW_SENT, EXHAUSTED_SENT, CAP_SENT_ON, ACCOUNT_FIELDS = 14, 15, 16, 16
+
+-- Fields of a call record; those from C_DIGEST on exist once it is settled.
+local C_STATE, C_PIN, C_MODEL, C_PARTIES, C_ASSISTANT = 1, 2, 3, 4, 5
+local C_AUTHORIZED_AT, C_LEASE_UNTIL, C_ELAPSED, C_RESERVED, C_RATED = 6, 7, 8, 9, 10
+local C_GROSS, C_WEIGHT, C_CHARGED, C_OVERRUN, C_USAGE = 11, 12, 13, 14, 15
+local C_FEE, C_BURN, C_FREE_MS, C_FLAGS, C_DAYS = 16, 17, 18, 19, 20
+local C_DIGEST, C_TIMES, C_OUTCOME, C_N, C_CONFIRMED = 21, 22, 23, 24, 25
+local CALL_FIELDS, SETTLED_FIELDS = 20, 25
+-- Bits of C_FLAGS.
+local FLAG_ENDED, FLAG_REFUSED = 1, 2
+
+-- Fields of a debit record, kept among the calls for repeats.
+local D_STATE, D_AMOUNT, D_DIGEST, D_N, D_CONFIRMED, DEBIT_FIELDS = 1, 2, 3, 4, 5, 5
+
+local floor, min, max = math.floor, math.min, math.max
+
+local function ceil_div(a, b)
+  return floor((a + b - 1) / b)
+end
+
+local function refuse(code, ...)
+  return { code, { ... } }
+end

@@ -1,0 +1,278 @@
+"""The one line to a shard: what waits is coalesced into one batch, one batch is in flight.
+
+A lost reply is unknown, so the same batch is sent again: every operation is safe to repeat. The
+caller's cancellation only drops its interest in the answer, never a command on the wire.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
+
+from quota import script
+from quota.batch import BatchReply, Header, Result, Status, decode, encode
+from quota.decision import Code, Refused
+from quota.errors import QuotaError, StoreUnavailable
+from quota.keys import keys
+from quota.operation import Authorize, Operation
+from quota.shard_state import ShardState, dates_around, identify, read_state
+from quota.timing import Timing
+from quota.topology import Topology
+
+MAX_BATCH = 256
+MAX_WAITING = 100_000
+RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
+
+
+class EpochKeeper(Protocol):
+    """Knows from the ledger whether a shard is whole, and rebuilds it when it is not."""
+
+    async def admit(self, shard: int, state: ShardState) -> str:
+        """The epoch under which the shard may be used now.
+
+        Raises StoreUnavailable while that cannot be known or the rebuild cannot be done.
+        """
+
+
+@dataclass(slots=True)
+class _Waiting:
+    operation: Operation
+    future: asyncio.Future[Result]
+    since: float
+
+
+class ShardLine:
+    """Sends one shard's operations, in the order in which they were submitted."""
+
+    def __init__(
+        self, shard: int, topology: Topology, keeper: EpochKeeper, timing: Timing, patience_s: float
+    ) -> None:
+        self.shard = shard
+        self.posted_n = 0
+        self.last_n = 0
+        self.now_ms = 0
+        self.batches = 0
+        self._topology, self._keeper, self._timing = topology, keeper, timing
+        self._patience_s = patience_s
+        self._waiting: deque[_Waiting] = deque()
+        self._sender: asyncio.Task[None] | None = None
+        self._connection: AbstractConnection | None = None
+        self._epoch = ""
+        self._known_run = ""
+        self._posted_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._shas: dict[bool, str] = {}
+
+    @property
+    def epoch(self) -> str:
+        """The epoch that the shard was last admitted under; "" before the first."""
+        return self._epoch
+
+    def submit(self, operation: Operation) -> asyncio.Future[Result]:
+        """Queues an operation; the future has its result, or raises StoreUnavailable."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append(_Waiting(operation, future, loop.time()))
+        if self._sender is None:
+            self._sender = loop.create_task(self._send_all())
+        return future
+
+    async def wait_posted(self, epoch: str, n: int, timeout_s: float) -> bool:
+        """Waits until outbox entry n is in the ledger; False when it is not within the time."""
+        if self._epoch == epoch and self.posted_n >= n:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._posted_waiters.append((n, future))
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return False
+        finally:
+            self._posted_waiters = [w for w in self._posted_waiters if w[1] is not future]
+        return self._epoch == epoch
+
+    async def look(self) -> None:
+        """Asks the shard for its numbers, as every batch does, with a batch of nothing."""
+        if self._sender is None and not self._waiting:
+            self._sender = asyncio.get_running_loop().create_task(self._send_all(at_least_one=True))
+
+    async def close(self) -> None:
+        """Answers what waits with StoreUnavailable and closes the connection."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+        self._fail(self._waiting, StoreUnavailable("the service is stopping"))
+        await self._disconnect()
+
+    async def _send_all(self, at_least_one: bool = False) -> None:
+        try:
+            while self._waiting or at_least_one:
+                at_least_one = False
+                batch = self._next_batch()
+                await self._send_until_answered(batch)
+        finally:
+            self._sender = None
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        while self._waiting and len(batch) < MAX_BATCH:
+            item = self._waiting.popleft()
+            if not item.future.done():  # a caller that gave up before sending asks for nothing
+                batch.append(item)
+        return batch
+
+    async def _send_until_answered(self, batch: list[_Waiting]) -> None:
+        pause_s = RECONNECT_MIN_S
+        while True:
+            try:
+                reply = await self._send(batch)
+            except asyncio.CancelledError:
+                self._fail(batch, StoreUnavailable("the service is stopping"))
+                await self._disconnect()
+                raise
+            except (RedisError, OSError, QuotaError) as error:
+                await self._disconnect()
+                batch = self._give_up_overdue(batch, error)
+                if not batch and not self._waiting:
+                    return
+                await asyncio.sleep(pause_s)
+                pause_s = min(RECONNECT_MAX_S, pause_s * 2)
+            except Exception as error:  # a bug must not leave callers waiting for ever
+                await self._disconnect()
+                self._fail(batch, error)
+                raise
+            else:
+                self._deliver(batch, reply)
+                return
+
+    def _give_up_overdue(self, batch: list[_Waiting], error: Exception) -> list[_Waiting]:
+        """Answers those who waited long enough; returns the others."""
+        limit = asyncio.get_running_loop().time() - self._patience_s
+        for queue in (batch, self._waiting):
+            self._fail([w for w in queue if w.since <= limit], _unavailable(error))
+        self._waiting = deque(w for w in self._waiting if w.since > limit)
+        return [w for w in batch if w.since > limit]
+
+    @staticmethod
+    def _fail(items: Sequence[_Waiting] | deque[_Waiting], error: Exception) -> None:
+        for item in items:
+            if not item.future.done():
+                item.future.set_exception(error)
+
+    def _deliver(self, batch: list[_Waiting], reply: BatchReply) -> None:
+        for item, result in zip(batch, reply.results, strict=True):
+            if not item.future.done():
+                item.future.set_result(result)
+        self.batches += 1
+        self.now_ms, self.last_n, self.posted_n = reply.now_ms, reply.last_n, reply.posted_n
+        for n, waiter in self._posted_waiters:
+            if n <= reply.posted_n and not waiter.done():
+                waiter.set_result(None)
+
+    async def _send(self, batch: list[_Waiting]) -> BatchReply:
+        operations = [item.operation for item in batch]
+        connection = self._connection or await self._open()
+        reply = await self._evaluate_sparing_memory(connection, operations)
+        if reply.status is not Status.DECIDED:
+            self._known_run = ""  # the next opening asks the keeper, who rebuilds
+            raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
+        return reply
+
+    async def _open(self) -> AbstractConnection:
+        """Connects, and asks the keeper whenever the shard may have lost something."""
+        async with asyncio.timeout(max(self._patience_s, 1.0) * 10):
+            connection = await self._topology.connect(self.shard)
+            try:
+                server = await identify(connection)
+                if server.role not in ("", "master"):
+                    raise StoreUnavailable(f"shard {self.shard} answers from a {server.role}")
+                state = await read_state(connection, self.shard)
+                whole = state.epoch == self._epoch and not state.torn
+                if not whole or server.run_id != self._known_run:
+                    self._epoch = await self._keeper.admit(self.shard, state)
+                    self._known_run = server.run_id
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+        self._connection = connection
+        return connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+    async def _evaluate_sparing_memory(
+        self, connection: AbstractConnection, operations: list[Operation]
+    ) -> BatchReply:
+        """With memory full, only the authorizes are turned away; the rest goes in, in order."""
+        strict = any(type(op) is Authorize for op in operations)
+        try:
+            return await self._evaluate(connection, operations, allow_oom=not strict)
+        except OutOfMemoryError:
+            spared = [op for op in operations if type(op) is not Authorize]
+            reply = await self._evaluate(connection, spared, allow_oom=True)
+            if reply.status is not Status.DECIDED:
+                return reply
+            results = iter(reply.results)
+            full = Refused(Code.OUT_OF_MEMORY, ())
+            return reply._replace(
+                results=[full if type(op) is Authorize else next(results) for op in operations]
+            )
+
+    async def _evaluate(
+        self, connection: AbstractConnection, operations: list[Operation], allow_oom: bool
+    ) -> BatchReply:
+        dates = dates_around(time.time())
+        t = self._timing
+        header = Header(
+            self._epoch,
+            t.lease_ms,
+            t.grace_ms,
+            t.late_window_ms,
+            t.retention_ms,
+            t.reserve_ms,
+            t.low_water_ms,
+            t.min_start_ms,
+            t.max_outbox,
+            dates,
+        )
+        packed = encode(header, operations)
+        names = keys(self.shard, dates)
+        sha = self._shas.get(allow_oom) or await self._load_script(connection, allow_oom)
+        try:
+            reply = await self._evalsha(connection, sha, names, packed)
+        except NoScriptError:
+            sha = await self._load_script(connection, allow_oom)
+            reply = await self._evalsha(connection, sha, names, packed)
+        return decode(reply, operations)
+
+    @staticmethod
+    async def _evalsha(
+        connection: AbstractConnection, sha: str, names: list[str], packed: bytes
+    ) -> bytes:
+        await connection.send_command("EVALSHA", sha, len(names), *names, packed)
+        reply: bytes = await connection.read_response()
+        return reply
+
+    async def _load_script(self, connection: AbstractConnection, allow_oom: bool) -> str:
+        await connection.send_command("SCRIPT", "LOAD", script.source(allow_oom))
+        sha: bytes = await connection.read_response()
+        self._shas[allow_oom] = sha.decode()
+        return sha.decode()
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    if isinstance(error, StoreUnavailable):
+        return error
+    if isinstance(error, ResponseError):
+        # Redis said no to the batch as a whole; its text names no tenant, call or number.
+        return StoreUnavailable(f"Redis refused a batch: {str(error)[:200]}")
+    return StoreUnavailable(f"Redis gave no answer ({type(error).__name__})")

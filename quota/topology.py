@@ -1,0 +1,136 @@
+"""Where a shard's Redis is: one server, the master behind Sentinel, or a cluster's node.
+
+URLs: `redis://`, `rediss://` and `unix://` as redis-py takes them;
+`redis+sentinel://host:port[,host:port]/service[/db]`; `redis+cluster://host:port[,host:port]`.
+Connections never repeat a command by themselves: a lost reply is unknown, and only the caller
+knows how to ask again.
+"""
+
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from quota.keys import tag
+
+
+class Topology(Protocol):
+    """Opens connections to the server that holds a shard now."""
+
+    async def connect(self, shard: int) -> AbstractConnection:
+        """A connected connection; the caller owns and closes it."""
+
+    async def client(self, shard: int) -> "Redis":
+        """A client for reads beside the batches; the caller closes it."""
+
+
+def _options(timeout_s: float) -> dict[str, Any]:
+    return {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "health_check_interval": 0,
+    }
+
+
+# A reader waits for new outbox entries up to this long; its time-out comes after that.
+READER_BLOCK_MS = 1_000
+
+
+def _pool(url: str, timeout_s: float) -> ConnectionPool:
+    return ConnectionPool.from_url(url, **_options(timeout_s))
+
+
+def _client(url: str, timeout_s: float) -> Redis:
+    return Redis.from_pool(_pool(url, timeout_s + READER_BLOCK_MS / 1000))
+
+
+async def _connect(pool: ConnectionPool) -> AbstractConnection:
+    connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+    await connection.connect()  # type: ignore[no-untyped-call]
+    return connection
+
+
+class SingleServer:
+    """Every shard lives on one server."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url, self._timeout_s = url, timeout_s
+        self._pool = _pool(url, timeout_s)
+
+    async def connect(self, shard: int) -> AbstractConnection:
+        """A connection to the server."""
+        return await _connect(self._pool)
+
+    async def client(self, shard: int) -> Redis:
+        """A client of the server."""
+        return _client(self._url, self._timeout_s)
+
+
+class SentinelMaster:
+    """Every shard lives on the master that the sentinels name; asked anew for each connection."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        parts = urlsplit(url)
+        self._service, _, self._db = parts.path.strip("/").partition("/")
+        self._credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
+        self._timeout_s = timeout_s
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        self._sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            [(host, int(port)) for host, _, port in (h.rpartition(":") for h in hosts)],
+            sentinel_kwargs=_options(timeout_s),
+        )
+
+    async def _master(self) -> str:
+        host, port = await self._sentinel.discover_master(self._service)
+        return f"redis://{self._credentials}{host}:{port}/{self._db or 0}"
+
+    async def connect(self, shard: int) -> AbstractConnection:
+        """A connection to the present master."""
+        return await _connect(_pool(await self._master(), self._timeout_s))
+
+    async def client(self, shard: int) -> Redis:
+        """A client of the present master."""
+        return _client(await self._master(), self._timeout_s)
+
+
+class ClusterNodes:
+    """Each shard lives on the cluster node that owns its slot; looked up for each connection."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        parts = urlsplit(url)
+        self._credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
+        self._seeds = parts.netloc.rpartition("@")[2].split(",")
+        self._timeout_s = timeout_s
+
+    async def _node(self, shard: int) -> str:
+        host, _, port = self._seeds[0].rpartition(":")
+        seeds = f"redis://{self._credentials}{host}:{port}"
+        async with RedisCluster.from_url(seeds, socket_timeout=self._timeout_s) as cluster:
+            node = cluster.get_node_from_key(tag(shard))
+            if node is None:
+                raise ConnectionError(f"no cluster node serves the slot of shard {shard}")
+            return f"redis://{self._credentials}{node.host}:{node.port}"
+
+    async def connect(self, shard: int) -> AbstractConnection:
+        """A connection to the node that owns the shard's slot now."""
+        return await _connect(_pool(await self._node(shard), self._timeout_s))
+
+    async def client(self, shard: int) -> Redis:
+        """A client of the node that owns the shard's slot now."""
+        return _client(await self._node(shard), self._timeout_s)
+
+
+def topology_of(url: str, timeout_s: float) -> Topology:
+    """The topology that a URL describes."""
+    scheme = urlsplit(url).scheme
+    if scheme == "redis+sentinel":
+        return SentinelMaster(url, timeout_s)
+    if scheme == "redis+cluster":
+        return ClusterNodes(url, timeout_s)
+    return SingleServer(url, timeout_s)
