@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
 
-from quota.decision import CallResult, Code, Directive, Event, Reason, Refused, State, SweepDeed
+from quota.batch import Result, Simple
+from quota.decision import CallResult, Code, Directive, Event, Reason, State, SweepDeed
 from quota.operation import Operation, Sweep
-from tests.oracle.records import Entry
-from tests.oracle.shard import Result
+from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry
 
 NEVER: frozenset[IntEnum] = frozenset(
     {Code.OUT_OF_MEMORY, Reason.UNKNOWN_TENANT, Directive.REAUTHORIZE, State.DEBITED}
@@ -31,8 +31,8 @@ class Coverage:
         self.met[f"{name}: {_name(Code(result.code))}"] += 1
         if isinstance(result, CallResult):
             self._add_call(name, result)
-        if isinstance(operation, Sweep) and result.code == Code.OK and isinstance(result, Refused):
-            self.met[_name(SweepDeed(int(result.detail[0])))] += 1
+        if isinstance(operation, Sweep) and isinstance(result, Simple):
+            self.met[_name(SweepDeed(result.number))] += 1
 
     def _add_call(self, name: str, result: CallResult) -> None:
         directive = _name(Directive(result.directive))
@@ -44,14 +44,21 @@ class Coverage:
         for name in ("late", "known", "overrun"):
             self.met[name] += int(getattr(result, name) > 0)
 
-    def add_entries(self, entries: Iterable[Entry]) -> None:
+    def add_entries(self, entries: Iterable[OutboxEntry]) -> None:
         """Counts outbox entries."""
-        self.met.update(_name(Event(entry.event)) for entry in entries)
+        self.met.update(_name(event_of(entry)) for entry in entries)
 
     def missing(self) -> list[str]:
         """What a script can answer but no history met."""
         wanted = [*Code, *Reason, *Directive, *State, *Event, *SweepDeed]
         return [_name(one) for one in wanted if one not in NEVER and not self.met[_name(one)]]
+
+
+def event_of(entry: OutboxEntry) -> Event:
+    """The kind of an entry."""
+    if isinstance(entry, CrossingEntry):
+        return entry.event
+    return Event.DEBITED if isinstance(entry, DebitedEntry) else Event.SETTLED
 
 
 def _name(member: IntEnum) -> str:

@@ -32,6 +32,7 @@ from quota.operation import (
     Verdict,
     debit_key,
 )
+from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry, SettledEntry
 from tests.oracle.form import AMOUNTS, BALANCES, rule
 from tests.oracle.records import Account, Call, Config
 from tests.oracle.shard import Key, OracleShard
@@ -233,10 +234,8 @@ class Generator:
         for entry in self.oracle.outbox:
             if entry.n not in self.tail:
                 verdict = self.random.choices(list(Verdict), [80, 10, 10])[0]
-                key = entry.key if entry.event in (1, 2) else ""
-                self.tail[entry.n] = Confirm(
-                    entry.tenant, key, entry.n, entry.charged, int(verdict)
-                )
+                key, amount = _posting_of(entry)
+                self.tail[entry.n] = Confirm(entry.tenant, key, entry.n, amount, int(verdict))
 
     # Operations
 
@@ -507,6 +506,17 @@ class Generator:
         holds = rule(name)
         value = self.random.choice([value for value in wrong if not holds(value)])
         return operation._replace(**{name: value})  # type: ignore[arg-type]
+
+
+def _posting_of(entry: OutboxEntry) -> tuple[str, int]:
+    """Key and amount that the confirmation of an entry names."""
+    match entry:
+        case SettledEntry():
+            return entry.call_id, entry.charged
+        case DebitedEntry():
+            return entry.key, entry.amount
+        case CrossingEntry():
+            return "", 0
 
 
 def generate(seed: int, length: int = 100) -> History:

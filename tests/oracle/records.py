@@ -1,4 +1,4 @@
-"""What a shard keeps, as plain mutable records: accounts, calls, debits and outbox entries."""
+"""What a shard keeps, as plain mutable records: accounts, calls and debits."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -93,18 +93,3 @@ class Debit:
     digest: bytes
     n: int
     confirmed_at_ms: int | None = None
-
-
-class Entry(NamedTuple):
-    """One outbox entry; for a crossing only the first four fields mean something."""
-
-    n: int
-    event: int
-    tenant: str
-    key: str
-    rated: int = 0
-    charged: int = 0
-    overrun: int = 0
-    usage: bytes = b""
-    spend_by_day: tuple[tuple[str, int], ...] = ()
-    outcome: int = 0

@@ -7,6 +7,7 @@ nothing of Redis, packing or the script; whatever both sides answer alike is rig
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from quota.batch import Result, Simple
 from quota.decision import (
     AccountView,
     CallResult,
@@ -38,12 +39,12 @@ from quota.operation import (
     Sweep,
     Verdict,
 )
+from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry, SettledEntry
 from tests.oracle.form import bad_field
-from tests.oracle.records import Account, Call, Config, Entry
+from tests.oracle.records import Account, Call, Config
 from tests.oracle.records import Debit as DebitRecord
 from tests.oracle.till import Till
 
-Result = CallResult | AccountView | CallView | Refused
 Record = Call | DebitRecord
 Key = tuple[str, str]  # tenant; call id or debit key
 
@@ -56,6 +57,9 @@ SETTINGS = (
     "low_balance_threshold",
     "suspended",
 )
+
+
+DONE = Simple(Code.OK)
 
 
 def no(code: Code, *detail: int | str) -> Refused:
@@ -74,7 +78,7 @@ class OracleShard:
         self.records: dict[Key, Record] = {}
         self.leases: dict[Key, int] = {}
         self.spend: dict[str, dict[str, int]] = {}
-        self.outbox: list[Entry] = []
+        self.outbox: list[OutboxEntry] = []
         self.n = 0
         self.posted = 0
         self.unreadable: set[Key] = set()  # (tenant, "") is the account's
@@ -162,7 +166,7 @@ class OracleShard:
 
     def _load(self, operation: Load) -> Result:
         if operation.tenant in self.accounts:
-            return no(Code.OK)
+            return DONE
         self.accounts[operation.tenant] = Account(
             balance=operation.balance,
             credit_limit=operation.credit_limit,
@@ -179,12 +183,12 @@ class OracleShard:
             if day in self.dates:
                 self.spend.setdefault(day, {})[operation.tenant] = micros
         self.ledger[operation.tenant] = operation.balance
-        return no(Code.OK)
+        return DONE
 
     def _apply_change(self, operation: Apply) -> Result:
         account = self.accounts[operation.tenant]
         if operation.version <= account.version:
-            return no(Code.OK)
+            return DONE
         if operation.version > account.version + 1:
             return no(Code.VERSION_GAP, account.version)
         if account.balance + operation.credit > MAX_BALANCE_MICROS:
@@ -199,7 +203,7 @@ class OracleShard:
         if operation.profile:
             account.profile, account.profile_version = operation.profile, operation.version
         self._rearm(account, operation.credit > 0, *before)
-        return no(Code.OK)
+        return DONE
 
     @staticmethod
     def _rearm(account: Account, credited: bool, credit_limit: int, daily_cap: int) -> None:
@@ -219,7 +223,7 @@ class OracleShard:
             return no(Code.OUTDATED)
         account.balance += operation.difference
         self.ledger[operation.tenant] += operation.difference
-        return no(Code.OK)
+        return DONE
 
     # Authorize
 
@@ -433,11 +437,11 @@ class OracleShard:
             operation.elapsed_ms,
             operation.free_ms,
         )
-        tenant, key = self._key(operation)
+        tenant = operation.tenant
         if till.spend != self._spent(tenant, till.today):
             self.spend.setdefault(till.today, {})[tenant] = till.spend
         if till.moved:
-            self._cross(tenant, key, till.account, till.shortest, till)
+            self._cross(tenant, till.account, till.shortest, till)
 
     def _release(self, tenant: str, call: Call) -> None:
         account = self.accounts[tenant]
@@ -451,16 +455,9 @@ class OracleShard:
         self._release(key[0], call)
         call.state = State.SETTLED
         call.outcome = outcome
-        call.n = self._write(
-            Event.SETTLED,
-            key,
-            rated=call.rated,
-            charged=call.charged,
-            overrun=call.overrun,
-            usage=call.usage,
-            spend_by_day=_days(call),
-            outcome=outcome,
-        )
+        self.n += 1
+        call.n = self.n
+        self.outbox.append(self._settled_entry(key, call))
         self.records[key] = call
         self.leases[key] = self.now_ms + self.config.retention_ms
 
@@ -471,12 +468,12 @@ class OracleShard:
         record = self.records.get(key)
         if record is None:
             self.leases.pop(key, None)
-            return no(Code.OK, SweepDeed.FORGOTTEN)
+            return Simple(Code.OK, SweepDeed.FORGOTTEN)
         if isinstance(record, DebitRecord) or record.state is State.SETTLED:
-            return no(Code.OK, self._sweep_done(key, record))
+            return Simple(Code.OK, self._sweep_done(key, record))
         if record.state is State.EXPIRED:
-            return no(Code.OK, self._sweep_expired(key, record))
-        return no(Code.OK, self._sweep_open(key, record))
+            return Simple(Code.OK, self._sweep_expired(key, record))
+        return Simple(Code.OK, self._sweep_open(key, record))
 
     def _sweep_open(self, key: Key, call: Call) -> SweepDeed:
         due_ms = call.lease_until_ms + self.config.grace_ms
@@ -505,25 +502,28 @@ class OracleShard:
 
     def _debit(self, operation: Debit) -> Result:
         key = self._key(operation)
+        account = self.accounts[operation.tenant]
         kept = self.records.get(key)
         if kept is not None:
             assert isinstance(kept, DebitRecord)
             same = (kept.amount, kept.digest) == (operation.amount, operation.digest)
-            return no(Code.OK, kept.n) if same else no(Code.KEY_REUSED)
-        account = self.accounts[operation.tenant]
+            return Simple(Code.OK, kept.n, account.balance) if same else no(Code.KEY_REUSED)
         if account.available < operation.amount:
             return no(Code.INSUFFICIENT)
         account.balance -= operation.amount
         account.unposted += operation.amount
-        n = self._write(Event.DEBITED, key, charged=operation.amount)
+        self.n += 1
+        n = self.n
+        digest, note = operation.digest, operation.note
+        self.outbox.append(DebitedEntry(n, *key, self.now_ms, operation.amount, digest, note))
         self.records[key] = DebitRecord(operation.amount, operation.digest, n)
         self.leases[key] = self.now_ms + self.config.retention_ms
-        self._cross(*key, account, shortest=1, till=None)
-        return no(Code.OK, n)
+        self._cross(operation.tenant, account, shortest=1, till=None)
+        return Simple(Code.OK, n, account.balance)
 
     def _confirm(self, operation: Confirm) -> Result:
         if operation.n <= self.posted:
-            return no(Code.OK)
+            return DONE
         if operation.n > self.posted + 1:
             return no(Code.OUTDATED)
         self.posted = operation.n
@@ -531,7 +531,7 @@ class OracleShard:
         if operation.key and operation.verdict != Verdict.ASIDE:
             self._confirm_money(operation)
             self._confirm_record(operation)
-        return no(Code.OK)
+        return DONE
 
     def _confirm_money(self, operation: Confirm) -> None:
         account = self.accounts.get(operation.tenant)
@@ -561,26 +561,48 @@ class OracleShard:
 
     # The outbox
 
-    def _write(self, event: Event, key: Key, **content: Any) -> int:
-        self.n += 1
-        self.outbox.append(Entry(self.n, event, *key, **content))
-        return self.n
+    def _settled_entry(self, key: Key, call: Call) -> SettledEntry:
+        return SettledEntry(
+            n=call.n,
+            tenant=key[0],
+            call_id=key[1],
+            settled_at_ms=self.now_ms,
+            pin=call.pin,
+            model=call.model,
+            parties=call.parties,
+            assistant_id=call.assistant_id,
+            authorized_at_ms=call.authorized_at_ms,
+            elapsed_ms=call.elapsed_ms,
+            rated=call.rated,
+            charged=call.charged,
+            overrun=call.overrun,
+            usage=call.usage,
+            free_ms=call.free_ms,
+            spend_by_day=_days(call),
+            digest=call.digest,
+            times=call.times,
+            outcome=call.outcome,
+        )
 
-    def _cross(
-        self, tenant: str, key: str, account: Account, shortest: int, till: Till | None
-    ) -> None:
+    def _write_crossing(self, tenant: str, event: Event, value: int, line: int) -> None:
+        self.n += 1
+        self.outbox.append(CrossingEntry(self.n, tenant, event, self.now_ms, value, line))
+
+    def _cross(self, tenant: str, account: Account, shortest: int, till: Till | None) -> None:
         threshold = account.low_balance_threshold
         if threshold != NONE and account.balance < threshold and not account.low_sent:
             account.low_sent = True
-            self._write(Event.LOW_BALANCE, (tenant, key))
+            self._write_crossing(tenant, Event.LOW_BALANCE, account.balance, threshold)
         if account.balance + account.credit_limit < shortest and not account.exhausted_sent:
             account.exhausted_sent = True
-            self._write(Event.BALANCE_EXHAUSTED, (tenant, key))
-        if till is None or account.daily_cap == NONE or account.cap_sent_on == till.today:
+            limit = account.credit_limit
+            self._write_crossing(tenant, Event.BALANCE_EXHAUSTED, account.balance, -limit)
+        cap = account.daily_cap
+        if till is None or cap == NONE or account.cap_sent_on == till.today:
             return
-        if account.daily_cap - till.spend < shortest:
+        if cap - till.spend < shortest:
             account.cap_sent_on = till.today
-            self._write(Event.DAILY_CAP_REACHED, (tenant, key))
+            self._write_crossing(tenant, Event.DAILY_CAP_REACHED, till.spend, cap)
 
     # Answers
 

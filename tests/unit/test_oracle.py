@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from quota.batch import Result, Simple
 from quota.decision import (
     AccountView,
     CallResult,
@@ -32,10 +33,10 @@ from quota.operation import (
     Sweep,
     Verdict,
 )
-from tests.oracle.coverage import Coverage
+from tests.oracle.coverage import Coverage, event_of
 from tests.oracle.histories import Batch, dates_around, generate
 from tests.oracle.records import Config
-from tests.oracle.shard import OracleShard, Result
+from tests.oracle.shard import OracleShard
 
 NOON_MS = 1_772_366_400_000  # 2026-03-01 12:00 UTC
 MIDNIGHT_MS = NOON_MS + 12 * 3_600_000
@@ -86,7 +87,9 @@ class Bench:
 
     def sweep(self, call_id: str) -> SweepDeed:
         """Sweeps one member."""
-        return SweepDeed(int(self.do(Sweep("anna", call_id))[1][0]))
+        result = self.do(Sweep("anna", call_id))
+        assert isinstance(result, Simple)
+        return SweepDeed(result.number)
 
     @property
     def account(self) -> AccountView:
@@ -203,7 +206,7 @@ def test_a_low_reservation_is_filled_up_at_the_calls_own_pace() -> None:
     bench.authorize("call")
     # 20 micros/s: 400 left are at the mark of 20 s, one micro less is below it
     assert bench.charge("call", 200, 10_000).reserved == 400
-    assert bench.charge("call", 201, 10_000).reserved == 1_206  # 20.1 micros/s for 60 s
+    assert bench.charge("call", 201, 10_000).reserved == 1_260  # ⌈20.1⌉ micros/s, 60 s
 
 
 def test_usage_below_what_is_known_is_a_heartbeat() -> None:
@@ -308,5 +311,5 @@ def test_crossings_are_told_once_and_before_the_settlement() -> None:
     bench.authorize("call")
     bench.charge("call", 250, 25_000)
     bench.settle("call", 680, 70_000)
-    events = [entry.event for entry in bench.shard.outbox]
+    events = [event_of(entry) for entry in bench.shard.outbox]
     assert events == [Event.LOW_BALANCE, Event.BALANCE_EXHAUSTED, Event.SETTLED]

@@ -1,0 +1,141 @@
+"""The real shard behind the same `apply` as the oracle: the script, with the clock handed in."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from quota import batch, keys, script
+from quota.batch import BatchReply, Header, Result, Status
+from quota.operation import Operation
+from quota.outbox import OutboxEntry, decode_entry
+from tests.oracle.records import Config
+from tests.oracle.shard import Key
+
+EPOCH = "1"
+CLOCK = "redis.call('TIME')"
+JUNK = b"\xc1junk"
+
+
+def source_with_clock() -> str:
+    """The script's text with its clock taken from ARGV[2] and ARGV[3]: seconds, microseconds."""
+    text = script.source()
+    assert text.count(CLOCK) == 1
+    return text.replace(CLOCK, "{ARGV[2], ARGV[3]}")
+
+
+class RealShard:
+    """Shard 0 of a Redis, emptied at the start; time is what `apply` is told."""
+
+    def __init__(self, redis: "Redis", config: Config, epoch: str = EPOCH) -> None:
+        self.redis: Any = redis
+        self.config = config
+        self.source = source_with_clock()
+        self.sha = hashlib.sha1(self.source.encode()).hexdigest()
+        self.spend_days: set[str] = set()
+        self.healthy: dict[Key, bytes] = {}
+        self.redis.flushdb()
+        self.redis.hset(keys.key(0, "epoch"), mapping={"epoch": epoch, "n": 0, "posted": 0})
+
+    def header(self, dates: Sequence[str], epoch: str = EPOCH) -> Header:
+        """What holds for a batch."""
+        first, second, third = dates
+        return Header(epoch, *self.config, dates=(first, second, third))
+
+    def send(
+        self, operations: Sequence[Operation], now_ms: int, dates: Sequence[str], epoch: str = EPOCH
+    ) -> BatchReply:
+        """Sends one batch, whatever its reply says."""
+        self.spend_days |= set(dates)
+        names = keys.keys(0, dates)
+        packed = batch.encode(self.header(dates, epoch), operations)
+        arguments = [*names, packed, now_ms // 1000, now_ms % 1000 * 1000 + 999]
+        try:
+            reply = self.redis.evalsha(self.sha, len(names), *arguments)
+        except NoScriptError:
+            reply = self.redis.eval(self.source, len(names), *arguments)
+        return batch.decode(reply, operations)
+
+    def apply(
+        self, operations: Sequence[Operation], now_ms: int, dates: Sequence[str]
+    ) -> list[Result]:
+        """Sends one batch that must be decided."""
+        reply = self.send(operations, now_ms, dates)
+        assert reply.status is Status.DECIDED, reply
+        assert reply.now_ms == now_ms
+        return reply.results
+
+    def spoil(self, key: Key) -> None:
+        """Overwrites a record with junk."""
+        name, member = self._place(key)
+        self.healthy[key] = self.redis.hget(name, member)
+        self.redis.hset(name, member, JUNK)
+
+    def heal(self, key: Key) -> None:
+        """Puts back what `spoil` overwrote."""
+        self.redis.hset(*self._place(key), self.healthy.pop(key))
+
+    @staticmethod
+    def _place(key: Key) -> tuple[str, str]:
+        tenant, member = key
+        if not member:
+            return keys.key(0, "accounts"), tenant
+        return keys.key(0, "calls"), f"{tenant}/{member}"
+
+    def stored(self) -> "Stored":
+        """What else the shard holds, in one round trip."""
+        days = sorted(self.spend_days)
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.zrange(keys.key(0, "leases"), 0, -1, withscores=True)
+        pipeline.xrange(keys.key(0, "outbox"))
+        pipeline.hgetall(keys.key(0, "epoch"))
+        pipeline.hkeys(keys.key(0, "calls"))
+        for day in days:
+            pipeline.hgetall(keys.key(0, f"spend:{day}"))
+        leases, outbox, epoch, calls, *spend = pipeline.execute()
+        return Stored(
+            leases={_key(member): int(score) for member, score in leases},
+            outbox=[_entry(*row) for row in outbox],
+            numbers=(int(epoch[b"n"]), int(epoch[b"posted"])),
+            torn=epoch.get(b"torn", b"").decode(),
+            records={_key(member) for member in calls},
+            spend={
+                (tenant.decode(), day): int(micros)
+                for day, row in zip(days, spend, strict=True)
+                for tenant, micros in row.items()
+                if int(micros)
+            },
+        )
+
+
+class Stored:
+    """Leases, outbox, numbers, record keys and spend as they lie in Redis."""
+
+    def __init__(
+        self,
+        leases: dict[Key, int],
+        outbox: list[OutboxEntry],
+        numbers: tuple[int, int],
+        torn: str,
+        records: set[Key],
+        spend: dict[Key, int],
+    ) -> None:
+        self.leases = leases
+        self.outbox = outbox
+        self.numbers = numbers
+        self.torn = torn
+        self.records = records
+        self.spend = spend
+
+
+def _key(member: bytes) -> Key:
+    tenant, _, rest = member.decode().partition("/")
+    return tenant, rest
+
+
+def _entry(stream_id: bytes, fields: dict[bytes, bytes]) -> OutboxEntry:
+    n, _, sequence = stream_id.decode().partition("-")
+    assert sequence == "0"
+    return decode_entry(int(n), fields[b"e"])
