@@ -35,9 +35,6 @@ do
   local function apply_settings(account, op)
     account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT] = op[6], op[7], op[8]
     account[CONCURRENT_CALLS], account[LOW_THRESHOLD], account[SUSPENDED] = op[9], op[10], op[11]
-    if op[12] ~= '' then
-      account[PROFILE_VERSION], account[PROFILE] = op[3], op[12]
-    end
   end
 
   function apply(op, account)
@@ -56,6 +53,9 @@ do
       funds_changed = funds_changed or op[6] ~= account[CREDIT_LIMIT]
       cap_changed = op[7] ~= account[DAILY_CAP]
       apply_settings(account, op)
+    end
+    if op[12] ~= '' then
+      account[PROFILE_VERSION], account[PROFILE] = version, op[12]
     end
     rearm(account, funds_changed, cap_changed)
     dirty_accounts[op[2]] = true
