@@ -251,7 +251,8 @@ do
   end
 
   -- Gives back what a correction takes off: overrun first, then charged; the day's spend only for
-  -- what this call charged today.
+  -- what this call charged today. When the free period ended since the last report, there is
+  -- nothing to give back but a rise to charge. Returns whether that moved money.
   local function correct(account, tenant, call, report, today)
     call[C_ELAPSED] = max(call[C_ELAPSED], report.elapsed_ms)
     call[C_FREE_MS] = report.free_ms
@@ -269,6 +270,7 @@ do
       end
       call[C_RATED] = effective
     end
+    return difference < 0 and take(account, tenant, call, -difference, today)
   end
 
   -- Ends the reservation of a call, once: by settle or by expiry.
@@ -291,7 +293,7 @@ do
   local function settle_now(op, account, call, today)
     local tenant, report, moved = op[2], report_of(op), false
     if op[18] == 1 and compare_report(call, report) < 0 then
-      correct(account, tenant, call, report, today)
+      moved = correct(account, tenant, call, report, today)
     else
       moved = select(2, take_report(account, tenant, call, report, today))
     end
