@@ -173,6 +173,14 @@ do
     }
   end
 
+  -- When a member is to be looked at, as the batch has left it so far.
+  local function score_of(member)
+    if leases[member] ~= nil then
+      return leases[member] or 0
+    end
+    return scores[member] or 0
+  end
+
   local function sweep_running(tenant, member, call, account)
     local due = call[C_LEASE_UNTIL] + GRACE_MS
     if NOW < due then
@@ -188,7 +196,7 @@ do
 
   local function sweep_done(member, call)
     local confirmed = call[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
-    if call[confirmed] == 1 and (scores[member] or 0) <= NOW then
+    if call[confirmed] == 1 and score_of(member) <= NOW then
       calls[member], dirty_calls[member], leases[member] = nil, true, false
       return DEED.FORGOTTEN
     end
@@ -207,7 +215,7 @@ do
       return { CODE.OK, sweep_done(member, call) }
     elseif call[C_STATE] < EXPIRED then
       return { CODE.OK, sweep_running(tenant, member, call, account) }
-    elseif (scores[member] or 0) > NOW then
+    elseif score_of(member) > NOW then
       return { CODE.OK, DEED.RESCHEDULED }
     end
     close(tenant, key, call, '', '', OUTCOME_INCOMPLETE)
