@@ -259,7 +259,14 @@ class Generator:
             return self._load(tenant)
         makers, weights = zip(*weighted, strict=True)
         operation: Operation = self.random.choices(makers, weights)[0]()
+        if isinstance(operation, Charge | Settle) and self.random.random() < 0.6:
+            operation = self._start_instead(operation)
         return self._malform(operation) if self.random.random() < 0.03 else operation
+
+    def _start_instead(self, operation: Charge | Settle) -> Operation:
+        """Nobody holds the call: mostly a call begins."""
+        missing = (operation.tenant, operation.call_id) not in self.oracle.records
+        return self._authorize() if missing else operation
 
     def _tenant(self) -> str:
         return self.random.choice(list(self.zones))

@@ -77,7 +77,7 @@ class Call:
     times: bytes = b""
     outcome: int = 0
     n: int = 0
-    confirmed_at_ms: int | None = None
+    confirmed: bool = False
 
     @property
     def free(self) -> bool:
@@ -92,4 +92,4 @@ class Debit:
     amount: int
     digest: bytes
     n: int
-    confirmed_at_ms: int | None = None
+    confirmed: bool = False

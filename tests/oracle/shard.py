@@ -49,6 +49,7 @@ Record = Call | DebitRecord
 Key = tuple[str, str]  # tenant; call id or debit key
 
 INCOMPLETE = 6
+DAY_MS = 86_400_000
 SETTINGS = (
     "credit_limit",
     "daily_cap",
@@ -83,6 +84,7 @@ class OracleShard:
         self.posted = 0
         self.unreadable: set[Key] = set()  # (tenant, "") is the account's
         self.ledger: dict[str, int] = {}  # what balance + unposted must be
+        self.damage: dict[str, int] = {}
         self.breaches: list[str] = []
         self._last_today: dict[str, str] = {}
         self._deeds: dict[type, Callable[[Any], Result]] = {
@@ -121,7 +123,7 @@ class OracleShard:
         account = self.accounts.get(operation.tenant)
         if account is None and not isinstance(operation, Load | Confirm):
             return no(Code.NOT_LOADED)
-        if (operation.tenant, "") in self.unreadable or self._key(operation) in self.unreadable:
+        if not isinstance(operation, Confirm) and self._is_corrupt(operation):
             return no(Code.CORRUPT)
         if account is not None and isinstance(operation, Authorize | Charge | Settle):
             return self._untimely(operation, account)
@@ -133,6 +135,10 @@ class OracleShard:
         if self._today(operation.day) not in self.dates:
             return no(Code.CLOCK)
         return None
+
+    def _is_corrupt(self, operation: Operation) -> bool:
+        account = (operation.tenant, "")
+        return account in self.unreadable or self._key(operation) in self.unreadable
 
     @staticmethod
     def _key(operation: Operation) -> Key:
@@ -148,6 +154,10 @@ class OracleShard:
 
     def _today(self, day: Day) -> str:
         return day.day if self.now_ms < day.day_end_ms else day.next_day
+
+    def _day_end_ms(self, day: Day) -> int:
+        """When today ends; of the day that follows only that it has about 24 hours is known."""
+        return day.day_end_ms if self.now_ms < day.day_end_ms else day.day_end_ms + DAY_MS
 
     def _call(self, operation: Operation) -> Call | None:
         record = self.records.get(self._key(operation))
@@ -288,7 +298,7 @@ class OracleShard:
             burn=operation.burn if isinstance(operation, Authorize) else 0,
             free_ms=operation.free_ms,
             authorized_at_ms=self.now_ms,
-            lease_until_ms=self.now_ms + self.config.lease_ms if opened else 0,
+            lease_until_ms=self.now_ms + self.config.lease_ms,
             counted=opened,
         )
 
@@ -350,18 +360,18 @@ class OracleShard:
             overrun=0,
             version=account.version,
             n=0,
-            pin=operation.pin,
+            pin="",
             usage=b"",
             known=0,
             available=account.available,
             reserved_by_others=account.reserved,
             daily_cap=account.daily_cap,
             spend_today=self._spent(operation.tenant, today),
-            day_end_ms=operation.day.day_end_ms,
+            day_end_ms=self._day_end_ms(operation.day),
             outcome=0,
             spend_by_day=(),
             late=0,
-            model=operation.model,
+            model="",
         )
 
     # Charge, Settle, End
@@ -372,7 +382,7 @@ class OracleShard:
             return no(Code.CALL_MISSING)
         till = self._till(operation, call)
         if call.state is State.SETTLED:
-            return self._answer(operation, call, late=self._late(operation, till))
+            return self._answer(operation, call, known=1, late=self._late(operation, till))
         if (call.pin, call.model) != (operation.pin, operation.model):
             return no(Code.PIN_MISMATCH, call.pin, call.model)
         known = int(till.is_lower(operation.total, operation.weight))
@@ -415,8 +425,7 @@ class OracleShard:
             self._report(operation, till)
         call.digest, call.times = operation.digest, operation.times
         self._close(self._key(operation), call, operation.outcome)
-        known = int(lower and not operation.corrects_usage)
-        return self._answer(operation, call, known=known)
+        return self._answer(operation, call)
 
     def _end(self, operation: End) -> Result:
         call = self._call(operation)
@@ -424,7 +433,7 @@ class OracleShard:
             return no(Code.CALL_MISSING)
         if call.state not in (State.EXPIRED, State.SETTLED):
             call.ended = True
-        return self._answer(operation, call)
+        return self._answer(operation, call, known=1)
 
     def _report(
         self, operation: Authorize | Charge | Settle, till: Till, corrects: bool = False
@@ -492,8 +501,7 @@ class OracleShard:
         return SweepDeed.CLOSED
 
     def _sweep_done(self, key: Key, record: Record) -> SweepDeed:
-        since = record.confirmed_at_ms
-        if since is not None and since + self.config.retention_ms <= self.now_ms:
+        if record.confirmed and self.leases[key] <= self.now_ms:
             del self.records[key]
             self.leases.pop(key, None)
             return SweepDeed.FORGOTTEN
@@ -524,40 +532,54 @@ class OracleShard:
     def _confirm(self, operation: Confirm) -> Result:
         if operation.n <= self.posted:
             return DONE
-        if operation.n > self.posted + 1:
+        if operation.n > min(self.posted + 1, self.n):
             return no(Code.OUTDATED)
         self.posted = operation.n
         self.outbox = [entry for entry in self.outbox if entry.n > self.posted]
         if operation.key and operation.verdict != Verdict.ASIDE:
-            self._confirm_money(operation)
-            self._confirm_record(operation)
+            record = self._confirmed_record(operation)
+            self._confirm_money(operation, record)
+            if record is not None:
+                record.confirmed = True
+                self.leases[self._key(operation)] = self.now_ms + self.config.retention_ms
         return DONE
 
-    def _confirm_money(self, operation: Confirm) -> None:
+    def _confirmed_record(self, operation: Confirm) -> Record | None:
+        """The record that the entry was about, when it is still there and can be read."""
+        key = self._key(operation)
+        record = self.records.get(key)
+        if key in self.unreadable or record is None or record.n != operation.n:
+            return None
+        return record
+
+    def _confirm_money(self, operation: Confirm, record: Record | None) -> None:
         account = self.accounts.get(operation.tenant)
-        if account is None:
+        readable = (operation.tenant, "") not in self.unreadable
+        self._note_damage(operation, readable, record)
+        if account is None or not readable:
             return
         account.unposted -= operation.amount
         if operation.verdict == Verdict.POSTED:
             self.ledger[operation.tenant] -= operation.amount
             return
         account.balance += operation.amount
-        record = self.records.get(self._key(operation))
         if isinstance(record, Call):
             self._return_spend(operation.tenant, record)
+
+    def _note_damage(self, operation: Confirm, readable: bool, record: Record | None) -> None:
+        """What `unposted` will be off by once an unreadable record is healed: the audit's work."""
+        off = 0
+        if record is not None and not readable:
+            off = operation.amount
+        elif record is None and readable:
+            off = -operation.amount
+        self.damage[operation.tenant] = self.damage.get(operation.tenant, 0) + off
 
     def _return_spend(self, tenant: str, call: Call) -> None:
         for day, micros in call.spend_by_day.items():
             if day in self.dates and micros:
                 spent = self.spend.setdefault(day, {})
                 spent[tenant] = spent.get(tenant, 0) - micros
-
-    def _confirm_record(self, operation: Confirm) -> None:
-        key = self._key(operation)
-        record = self.records.get(key)
-        if record is not None and record.n == operation.n:
-            record.confirmed_at_ms = self.now_ms
-            self.leases[key] = self.now_ms + self.config.retention_ms
 
     # The outbox
 
@@ -596,7 +618,7 @@ class OracleShard:
         if account.balance + account.credit_limit < shortest and not account.exhausted_sent:
             account.exhausted_sent = True
             limit = account.credit_limit
-            self._write_crossing(tenant, Event.BALANCE_EXHAUSTED, account.balance, -limit)
+            self._write_crossing(tenant, Event.BALANCE_EXHAUSTED, account.balance, limit)
         cap = account.daily_cap
         if till is None or cap == NONE or account.cap_sent_on == till.today:
             return
@@ -622,7 +644,7 @@ class OracleShard:
         till = Till(self.config, account, call, today, spent)
         hang_up = reason or isinstance(operation, End)
         directive = Directive.HANG_UP if hang_up else till.directive(short)
-        left_ms = till.left_ms
+        left_ms = 0 if directive is Directive.HANG_UP else till.left_ms
         return CallResult(
             code=Code.OK,
             reason=reason,
@@ -630,9 +652,7 @@ class OracleShard:
             state=call.state,
             reserved=call.reserved,
             left_ms=left_ms,
-            valid_for_ms=0
-            if directive is Directive.HANG_UP
-            else min(self.config.lease_ms, left_ms),
+            valid_for_ms=min(self.config.lease_ms, left_ms),
             rated=call.rated,
             charged=call.charged,
             overrun=call.overrun,
@@ -645,7 +665,7 @@ class OracleShard:
             reserved_by_others=account.reserved - call.reserved,
             daily_cap=account.daily_cap,
             spend_today=spent,
-            day_end_ms=day.day_end_ms if day else 0,
+            day_end_ms=self._day_end_ms(day) if day else 0,
             outcome=call.outcome,
             spend_by_day=_days(call),
             late=late,
@@ -670,7 +690,11 @@ class OracleShard:
             profile_version=account.profile_version,
             profile=account.profile,
             posted_n=self.posted,
-            spend_by_day=tuple((day, self._spent(operation.tenant, day)) for day in self.dates),
+            spend_by_day=tuple(
+                (day, self._spent(operation.tenant, day))
+                for day in self.dates
+                if self._spent(operation.tenant, day)
+            ),
         )
 
     def _look_call(self, operation: LookCall) -> Result:
@@ -718,12 +742,12 @@ class OracleShard:
         kept = [record for key, record in self.records.items() if key[0] == tenant]
         calls = [record for record in kept if isinstance(record, Call)]
         debits = [record for record in kept if isinstance(record, DebitRecord)]
-        waiting = [call.charged for call in calls if call.confirmed_at_ms is None]
-        waiting += [debit.amount for debit in debits if debit.confirmed_at_ms is None]
+        waiting = [call.charged for call in calls if not call.confirmed]
+        waiting += [debit.amount for debit in debits if not debit.confirmed]
         expected = {
             "reserved": (account.reserved, sum(call.reserved for call in calls)),
             "active_calls": (account.active_calls, sum(call.counted for call in calls)),
-            "unposted": (account.unposted, sum(waiting)),
+            "unposted": (account.unposted, sum(waiting) + self.damage.get(tenant, 0)),
             "ledger": (account.balance + account.unposted, self.ledger[tenant]),
         }
         for name, (held, counted) in expected.items():
@@ -765,4 +789,4 @@ def _call_invariants(key: Key, call: Call) -> Iterable[str]:
 
 
 def _days(call: Call) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((day, micros) for day, micros in call.spend_by_day.items() if micros))
+    return tuple(call.spend_by_day.items())

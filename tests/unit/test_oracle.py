@@ -234,7 +234,28 @@ def test_without_a_correction_lower_final_usage_changes_nothing() -> None:
     bench.authorize("call")
     bench.charge("call", 300, 30_000)
     settled = bench.settle("call", 200, 30_000)
-    assert (settled.rated, settled.charged, settled.known) == (300, 300, 1)
+    assert (settled.rated, settled.charged) == (300, 300)
+
+
+def test_a_correction_is_charged_when_the_free_period_ended_since_the_last_report() -> None:
+    bench = Bench(balance=700)
+    bench.authorize("call")
+    assert bench.charge("call", 300, 2_000).charged == 0
+    settled = bench.settle("call", 200, 5_000, corrects_usage=1)
+    assert (settled.rated, settled.charged) == (200, 200)
+
+
+def test_a_refused_call_is_not_extended_by_its_reports_until_it_is_accepted() -> None:
+    bench = Bench(balance=5_000, concurrent_calls=1)
+    bench.authorize("first")
+    usage = {"has_usage": 1, "total": 100, "weight": 1, "elapsed_ms": 10_000}
+    refused = bench.authorize("second", **usage)
+    assert (refused.reason, refused.charged) == (Reason.TOO_MANY_CONCURRENT_CALLS, 100)
+    report = bench.charge("second", 150, 15_000)
+    assert (report.directive, report.reserved, report.charged) == (Directive.HANG_UP, 0, 150)
+    bench.settle("first", 0, 0)
+    accepted = bench.authorize("second", **usage)
+    assert (accepted.reason, accepted.reserved) == (Reason.NONE, 600)
 
 
 def test_a_charge_belongs_to_the_day_on_which_it_is_applied() -> None:
