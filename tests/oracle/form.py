@@ -7,8 +7,8 @@ from quota.operation import MAX_AMOUNT_MICROS, MAX_BALANCE_MICROS, NONE, Operati
 
 MAX_WHOLE = 2**53 - 1
 
-BALANCES = frozenset({"balance", "difference"})
-SUMS = frozenset({"live"})  # a balance and what is not posted yet
+BALANCES = frozenset({"balance"})
+SUMS = frozenset({"live", "difference"})  # of two balances, or between them
 LIMITS = frozenset({"daily_cap", "call_cost_limit", "low_balance_threshold"})
 AMOUNTS = frozenset(
     {"credit_limit", "credit", "target", "min_start", "fee", "burn", "total", "amount"}
@@ -59,7 +59,7 @@ def rule(name: str) -> Callable[[object], bool]:
         return is_spend
     for names, low, high in (
         (BALANCES, -MAX_BALANCE_MICROS, MAX_BALANCE_MICROS),
-        (SUMS, -MAX_WHOLE, MAX_WHOLE),
+        (SUMS, -2 * MAX_BALANCE_MICROS, 2 * MAX_BALANCE_MICROS),
         (LIMITS, NONE, MAX_AMOUNT_MICROS),
         (AMOUNTS, 0, MAX_AMOUNT_MICROS),
         (NONE_OR_WHOLE, NONE, MAX_WHOLE),
