@@ -30,7 +30,7 @@ help: ## list the targets
 
 .PHONY: run
 run: $(VENV)/.installed ## start Tollgate with embedded stores, demo data and a small simulation
-	@exec $(BIN)/tollgate demo
+	@TOLLGATE_STATE_DIR="$${TOLLGATE_STATE_DIR:-.tollgate}" exec $(BIN)/tollgate demo
 
 .PHONY: test
 test: $(VENV)/.installed ## run all tests on embedded stores

@@ -80,7 +80,7 @@ class InvalidFields(Failure):
 
 
 class Unauthenticated(Failure):
-    """There is no valid key; the same words whether it is missing, malformed, unknown or revoked."""
+    """There is no valid key: missing, malformed, unknown and revoked ones are told alike."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "UNAUTHENTICATED"
@@ -95,14 +95,18 @@ class PermissionDenied(Failure):
     text = "the key does not permit this"
 
 
-class NotFound(Failure):
-    """Something that the request names does not exist."""
-
-    code = grpc.StatusCode.NOT_FOUND
+class Stated(Failure):
+    """A failure whose reason and words are given where it is raised."""
 
     def __init__(self, reason: str, text: str, metadata: Mapping[str, str] | None = None) -> None:
         self.reason, self.text = reason, text
         super().__init__(metadata)
+
+
+class NotFound(Stated):
+    """Something that the request names does not exist."""
+
+    code = grpc.StatusCode.NOT_FOUND
 
 
 class TenantUnknown(Failure):
@@ -129,13 +133,13 @@ class KeyReused(Failure):
     text = "the id was used before with other content"
 
 
-class AlreadyExists(NotFound):
+class AlreadyExists(Stated):
     """What the request would create exists."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
-class FailedPrecondition(NotFound):
+class FailedPrecondition(Stated):
     """The state does not allow it; repeating the request does not help."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION

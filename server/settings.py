@@ -35,10 +35,12 @@ class Settings(BaseSettings):
         "127.0.0.1:50051", description="Where gateways connect; port 0 takes a free one."
     )
     http_listen: Listen = Field(
-        "127.0.0.1:8080", description="Where metrics, health and the console are; port 0: a free one."
+        "127.0.0.1:8080",
+        description="Where metrics, health and the console are; port 0: a free one.",
     )
     redis_url: Secret = Field(
-        None, description="The live store, Redis or Valkey 7 or newer; unset starts an embedded one."
+        None,
+        description="The live store, Redis or Valkey 7 or newer; unset starts an embedded one.",
     )
     postgres_dsn: Secret = Field(
         None, description="The ledger, Postgres 15 or newer; unset starts an embedded one."
@@ -143,7 +145,9 @@ class Settings(BaseSettings):
                 "what a call needs to start, when it is topped up, what it gets"
             )
         if self.default_deadline_ms > self.max_deadline_ms:
-            raise ValueError("TOLLGATE_DEFAULT_DEADLINE_MS must not exceed TOLLGATE_MAX_DEADLINE_MS")
+            raise ValueError(
+                "TOLLGATE_DEFAULT_DEADLINE_MS must not exceed TOLLGATE_MAX_DEADLINE_MS"
+            )
         if self.lease_ms < 2 * self.store_timeout_ms:
             raise ValueError(
                 "TOLLGATE_LEASE_MS must be at least twice TOLLGATE_STORE_TIMEOUT_MS, "

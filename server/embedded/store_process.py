@@ -36,7 +36,11 @@ class StoreProcess:
     """
 
     def __init__(
-        self, name: str, directory: Path, stop_signal: signal.Signals, account: Account | None = None
+        self,
+        name: str,
+        directory: Path,
+        stop_signal: signal.Signals,
+        account: Account | None = None,
     ) -> None:
         self.name = name
         self.log_path = directory / f"{name}.log"
@@ -110,7 +114,7 @@ class StoreProcess:
     async def wait(self) -> int:
         """Wait until the child ends; its status."""
         assert self._child is not None
-        while (status := self._child.poll()) is None:
+        while (status := self._child.poll()) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         return status
 

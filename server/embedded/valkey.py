@@ -104,7 +104,7 @@ class EmbeddedValkey:
             while True:
                 self._process.check()
                 try:
-                    await client.ping()  # type: ignore[misc]
+                    await client.ping()
                 except (RedisError, OSError):
                     if time.monotonic() > deadline:
                         raise
