@@ -11,7 +11,11 @@ PREFIX = "TOLLGATE_"
 KEY_FORM = r"^tg_[A-Za-z0-9]{1,32}_[A-Za-z0-9]{20,128}$"
 
 
-class SettingsInvalid(Exception):
+class Misconfigured(Exception):
+    """Something outside of the settings is missing that they ask for; the message names the fix."""
+
+
+class SettingsInvalid(Misconfigured):
     """The environment holds a setting that cannot be used; the message names each and its fix."""
 
 

@@ -1,11 +1,10 @@
 """OpenTelemetry by its standard variables: off when no endpoint is set, harmless when it is dead.
 
-Spans and metrics leave in batches from a thread of their own; a full queue drops. Shutting down
-takes two seconds at most.
+Spans and metrics leave in batches from threads of their own. Shutting down takes two seconds at
+most.
 """
 
 import asyncio
-import importlib
 import os
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -14,37 +13,18 @@ from typing import Any, NamedTuple
 
 import structlog
 from opentelemetry.metrics import Meter
-from opentelemetry.sdk.environment_variables import (
-    OTEL_EXPORTER_OTLP_ENDPOINT,
-    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT,
-    OTEL_EXPORTER_OTLP_METRICS_PROTOCOL,
-    OTEL_EXPORTER_OTLP_PROTOCOL,
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
-    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
-    OTEL_SDK_DISABLED,
-)
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
 from server.interceptors.durations import Record
-from server.metrics import DURATION_BUCKETS_S
 
 SHUTDOWN_S = 2.0
-SCOPE = "tollgate"
-CALL_DURATION = "rpc.server.call.duration"
-OTEL_TRACES_EXPORTER = "OTEL_TRACES_EXPORTER"
-OTEL_METRICS_EXPORTER = "OTEL_METRICS_EXPORTER"
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+SWITCHES = {
+    "traces": ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    "metrics": ("OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+}
 
 log = structlog.get_logger(__name__)
-
-
-class TelemetryUnavailable(Exception):
-    """Telemetry is asked for but cannot be sent; the message says what to install or set."""
 
 
 class Telemetry(NamedTuple):
@@ -59,80 +39,38 @@ class Telemetry(NamedTuple):
 async def telemetry(
     instance: str, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Telemetry]:
-    """Telemetry for one process, shut down on exit. Raises TelemetryUnavailable."""
+    """Telemetry for one process, shut down on exit. Raises `otlp.TelemetryUnavailable`."""
     variables = os.environ if environment is None else environment
-    traces, metrics = _traces(variables, instance), _metrics(variables, instance)
-    meter = metrics.get_meter(SCOPE) if metrics is not None else None
+    wanted = [signal for signal in SWITCHES if _is_on(variables, signal)]
+    if not wanted:
+        yield Telemetry()
+        return
+    from server import otlp  # the SDK takes a fifth of a second to import
+
+    traces = otlp.traces(variables, instance) if "traces" in wanted else None
+    metrics = otlp.metrics(variables, instance) if "metrics" in wanted else None
+    meter = metrics.get_meter(otlp.SCOPE) if metrics is not None else None
     try:
         yield Telemetry(
-            traces.get_tracer(SCOPE) if traces is not None else None,
-            _recorder(meter) if meter is not None else None,
+            traces.get_tracer(otlp.SCOPE) if traces is not None else None,
+            _recorder(meter, otlp.CALL_DURATION) if meter is not None else None,
             meter,
         )
     finally:
         await _shut_down([each for each in (traces, metrics) if each is not None])
 
 
-def _traces(variables: Mapping[str, str], instance: str) -> TracerProvider | None:
-    wanted = (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
-    if not _is_on(variables, OTEL_TRACES_EXPORTER, *wanted):
-        return None
-    exporter = _exporter(variables, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, "trace", "Span")
-    # The sampler, the queue's bound and the batch's size come from OTEL_* too.
-    provider = TracerProvider(resource=_resource(instance), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider
-
-
-def _metrics(variables: Mapping[str, str], instance: str) -> MeterProvider | None:
-    wanted = (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)
-    if not _is_on(variables, OTEL_METRICS_EXPORTER, *wanted):
-        return None
-    exporter = _exporter(variables, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL, "metric", "Metric")
-    buckets = ExplicitBucketHistogramAggregation(DURATION_BUCKETS_S)
-    return MeterProvider(
-        resource=_resource(instance),
-        metric_readers=[PeriodicExportingMetricReader(exporter)],
-        views=[View(instrument_name=CALL_DURATION, aggregation=buckets)],
-        shutdown_on_exit=False,
-    )
-
-
-def _is_on(variables: Mapping[str, str], exporter: str, *endpoints: str) -> bool:
-    if variables.get(OTEL_SDK_DISABLED, "").lower() == "true":
+def _is_on(variables: Mapping[str, str], signal: str) -> bool:
+    exporter, endpoint = SWITCHES[signal]
+    if variables.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
-    chosen = variables.get(exporter, "otlp")
-    if chosen not in ("otlp", "none"):
-        raise TelemetryUnavailable(f"{exporter}={chosen} is not supported; use otlp or none")
-    return chosen == "otlp" and any(variables.get(endpoint) for endpoint in endpoints)
+    if variables.get(exporter, "otlp") != "otlp":
+        return False
+    return bool(variables.get(ENDPOINT) or variables.get(endpoint))
 
 
-def _exporter(variables: Mapping[str, str], protocol: str, signal: str, name: str) -> Any:
-    chosen = variables.get(protocol) or variables.get(OTEL_EXPORTER_OTLP_PROTOCOL) or "grpc"
-    transport = {"grpc": "grpc", "http/protobuf": "http"}.get(chosen)
-    if transport is None:
-        raise TelemetryUnavailable(
-            f"{OTEL_EXPORTER_OTLP_PROTOCOL}={chosen} is not supported; use grpc or http/protobuf"
-        )
-    package = f"opentelemetry.exporter.otlp.proto.{transport}.{signal}_exporter"
-    try:
-        module = importlib.import_module(package)
-    except ImportError as error:
-        raise TelemetryUnavailable(
-            f"{OTEL_EXPORTER_OTLP_ENDPOINT} is set, but the exporters are not installed: "
-            'install "tollgate[otlp]", or unset it'
-        ) from error
-    return getattr(module, f"OTLP{name}Exporter")()
-
-
-def _resource(instance: str) -> Resource:
-    return Resource.create({"service.name": SCOPE, "service.instance.id": instance})
-
-
-def _recorder(meter: Meter) -> Record:
-    histogram = meter.create_histogram(
-        CALL_DURATION, unit="s", description="How long requests took."
-    )
+def _recorder(meter: Meter, name: str) -> Record:
+    histogram = meter.create_histogram(name, unit="s", description="How long requests took.")
 
     def record(method: str, status: str, seconds: float) -> None:
         histogram.record(
@@ -148,9 +86,10 @@ async def _shut_down(providers: list[Any]) -> None:
     threads = [threading.Thread(target=each.shutdown, daemon=True) for each in providers]
     for thread in threads:
         thread.start()
-    ends_at = asyncio.get_running_loop().time() + SHUTDOWN_S
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + SHUTDOWN_S
     while any(thread.is_alive() for thread in threads):
-        if asyncio.get_running_loop().time() > ends_at:
+        if loop.time() > ends_at:
             log.warning("telemetry was not flushed in time", budget_s=SHUTDOWN_S)
             return
         await asyncio.sleep(0.02)

@@ -15,8 +15,7 @@ import structlog
 import uvloop
 
 from server import app, logs
-from server.settings import Settings, SettingsInvalid, load
-from server.telemetry import TelemetryUnavailable
+from server.settings import Misconfigured, Settings, load
 from server.worker_process import READY
 
 # What the parent need not try again: only a change of the settings helps.
@@ -38,7 +37,7 @@ def main() -> None:
         logs.configure(settings.log_level, settings.log_format, worker=arguments.index)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(settings, arguments.index, lifeline))
-    except (SettingsInvalid, TelemetryUnavailable) as error:
+    except Misconfigured as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_MISCONFIGURED)
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from server.embedded.program import Program, find_valkey
 from server.embedded.state_dir import socket_dir
-from server.embedded.store_process import StoreProcess
+from server.embedded.store_process import StoreFailed, StoreProcess
 
 START_S = 30.0
 SOCKET_NAME = "valkey.sock"
@@ -97,19 +95,23 @@ class EmbeddedValkey:
         return [program.path, *flags]
 
     async def _ready(self) -> None:
-        """Wait for PONG; while a large file is loaded the server answers but is not ready."""
-        client = Redis.from_url(self.url, socket_timeout=5)
+        """Wait for PONG; while a large file is loaded the server answers something else."""
         deadline = time.monotonic() + START_S
+        while not await self._pong():
+            self._process.check()
+            if time.monotonic() > deadline:
+                raise StoreFailed(f"valkey is not ready after {START_S:.0f} s")
+            await asyncio.sleep(0.01)
+
+    async def _pong(self) -> bool:
+        # By hand: the client library would take longer to import than the server to start.
         try:
-            while True:
-                self._process.check()
+            async with asyncio.timeout(5):
+                reader, writer = await asyncio.open_unix_connection(self._socket)
                 try:
-                    await client.ping()
-                except (RedisError, OSError):
-                    if time.monotonic() > deadline:
-                        raise
-                    await asyncio.sleep(0.01)
-                else:
-                    return
-        finally:
-            await client.aclose()
+                    writer.write(b"PING\r\n")
+                    return await reader.readline() == b"+PONG\r\n"
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
