@@ -1,0 +1,88 @@
+"""Brings what Postgres decided about tenants to the live store: exactly the next version each."""
+
+import asyncio
+
+import structlog
+
+from ledger.errors import LedgerError
+from ledger.tenants import Tenants
+from quota.decision import AccountView, Code, Refused
+from quota.errors import QuotaError, StoreUnavailable
+from quota.operation import LookAccount
+from quota.store import QuotaStore, ShardReader
+from server.calls.directory import TenantDirectory, apply_of
+
+LOOK_EVERY_S = 0.5
+PORTION = 500
+MAX_ROUNDS = 5
+SCAN_COUNT = 500
+
+log = structlog.get_logger(__name__)
+
+
+class ChangeApplier:
+    """Applies changes at once after they are made, and later those that were missed."""
+
+    def __init__(self, store: QuotaStore, tenants: Tenants, directory: TenantDirectory) -> None:
+        self._store, self._tenants, self._directory = store, tenants, directory
+
+    async def apply(self, tenant_id: str, version: int) -> None:
+        """Brings the tenant's changes up to `version` to the live store.
+
+        Raises StoreUnavailable; the change stays in the ledger and is applied later.
+        """
+        after = version - 1
+        for _ in range(MAX_ROUNDS):
+            applied = await self._apply_after(tenant_id, after)
+            if applied is None:
+                await self._tenants.mark_applied(tenant_id, version)
+                return
+            after = applied
+        raise StoreUnavailable("a change of the tenant could not be applied yet")
+
+    async def catch_up(self) -> int:
+        """Applies every change that the ledger does not know to be applied; returns how many."""
+        pending = await self._tenants.unapplied(PORTION)
+        newest: dict[str, int] = {}
+        for tenant_id, version in pending:
+            newest[tenant_id] = max(version, newest.get(tenant_id, 0))
+        for tenant_id, version in newest.items():
+            await self.apply(tenant_id, version)
+        return len(pending)
+
+    async def catch_up_shard(self, reader: ShardReader) -> None:
+        """Applies what a store that came back may have forgotten, for every tenant it holds."""
+        cursor, begun = 0, False
+        while cursor or not begun:
+            begun = True
+            cursor, tenant_ids = await reader.scan_tenants(cursor, SCAN_COUNT)
+            for tenant_id in tenant_ids:
+                view = await self._store.submit(LookAccount(tenant_id))
+                if isinstance(view, AccountView):
+                    await self._apply_after(tenant_id, view.version)
+
+    async def run(self) -> None:
+        """Catches up for ever; waits out stores that are away."""
+        while True:
+            try:
+                while await self.catch_up() >= PORTION:
+                    pass
+            except (LedgerError, QuotaError) as error:
+                log.warning("changes wait", why=type(error).__name__)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _apply_after(self, tenant_id: str, after: int) -> int | None:
+        """Applies the changes after a version; the applied version when some before are missing."""
+        changes = await self._tenants.changes(tenant_id, after)
+        answers = [self._store.submit(apply_of(tenant_id, change)) for change in changes]
+        for answer in answers:
+            result = await answer
+            if not isinstance(result, Refused):
+                continue
+            if result.code == Code.VERSION_GAP:
+                return int(result.detail[0])
+            if result.code == Code.NOT_LOADED:
+                await self._directory.load(tenant_id)
+                return after
+            raise RuntimeError(f"a change was answered {Code(result.code).name}")
+        return None

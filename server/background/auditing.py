@@ -1,0 +1,154 @@
+"""The audit: live balances against the ledger, as of the same version and outbox number.
+
+balance + unposted of the live store must equal the ledger's balance as of the numbers that were
+read with them. A repair needs the same difference in two readings and moves the live balance
+toward the ledger, in either direction; above the limit it waits for an operator.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from ledger.audit import AuditReader
+from ledger.errors import LedgerError
+from quota.decision import AccountView
+from quota.errors import QuotaError
+from quota.operation import LookAccount, Repair
+from quota.store import QuotaStore, ShardReader
+from server.metrics import ALARMS, AUDIT_DIFFERENCES, OUTBOX_DEPTH
+
+EVERY_S = 60.0
+SCAN_COUNT = 500
+
+log = structlog.get_logger(__name__)
+
+
+class Difference(NamedTuple):
+    """A tenant whose live balance and ledger differ; amounts in micros."""
+
+    tenant_id: str
+    live_micros: int
+    ledger_micros: int
+    repaired: bool
+
+
+class Findings(NamedTuple):
+    """What an audit found; all zero is well."""
+
+    tenants: int
+    differences: list[Difference]
+    unbalanced_micros: int
+    outbox_depth: int
+    set_aside: int
+
+
+class Reading(NamedTuple):
+    """An account as the live store showed it."""
+
+    tenant_id: str
+    version: int
+    posted_n: int
+    live: int
+
+
+class Auditor:
+    """Compares, and repairs where two readings agree."""
+
+    def __init__(
+        self,
+        store: QuotaStore,
+        readers: Sequence[ShardReader],
+        audit: AuditReader,
+        repair_limit_micros: int,
+    ) -> None:
+        self._store, self._readers, self._audit = store, readers, audit
+        self._repair_limit = repair_limit_micros
+
+    async def audit(self, tenant_id: str = "", *, repair_up_to: int = 0) -> Findings:
+        """Compares one tenant or all; repairs differences up to `repair_up_to` micros."""
+        tenants, differences = 0, []
+        async for shard, tenant_ids in self._portions(tenant_id):
+            first = await self._differing(shard, tenant_ids)
+            tenants += len(tenant_ids)
+            if first:
+                again = await self._differing(shard, [reading.tenant_id for reading in first])
+                differences += await self._confirmed(first, again, repair_up_to)
+        return Findings(
+            tenants,
+            differences,
+            sum(abs(amount) for amount in (await self._audit.unbalanced()).values()),
+            await self._outbox_depth(),
+            await self._audit.set_aside_count(),
+        )
+
+    async def run(self) -> None:
+        """Audits once a minute for ever, repairs up to the limit, and alarms."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                findings = await self.audit(repair_up_to=self._repair_limit)
+            except (LedgerError, QuotaError) as error:
+                log.warning("audit waits", why=type(error).__name__)
+                continue
+            AUDIT_DIFFERENCES.set(len(findings.differences))
+            OUTBOX_DEPTH.set(findings.outbox_depth)
+            for difference in findings.differences:
+                ALARMS.labels("audit_difference").inc()
+                log.error("live balance and ledger differ", **difference._asdict())
+
+    async def _portions(self, tenant_id: str) -> AsyncIterator[tuple[int, list[str]]]:
+        if tenant_id:
+            yield self._store.line_of(tenant_id).shard, [tenant_id]
+            return
+        for reader in self._readers:
+            cursor, begun = 0, False
+            while cursor or not begun:
+                begun = True
+                cursor, tenant_ids = await reader.scan_tenants(cursor, SCAN_COUNT)
+                if tenant_ids:
+                    yield reader.shard, tenant_ids
+
+    async def _readings(self, tenant_ids: list[str]) -> list[Reading]:
+        looks = [self._store.submit(LookAccount(tenant_id)) for tenant_id in tenant_ids]
+        views = [(tenant_id, await look) for tenant_id, look in zip(tenant_ids, looks, strict=True)]
+        return [
+            Reading(tenant_id, view.version, view.posted_n, view.balance + view.unposted)
+            for tenant_id, view in views
+            if isinstance(view, AccountView)
+        ]
+
+    async def _differing(self, shard: int, tenant_ids: list[str]) -> dict[Reading, int]:
+        """Readings that differ, with the ledger's balance as of their numbers."""
+        readings = await self._readings(tenant_ids)
+        epoch = self._store.line(shard).epoch
+        if not readings or not epoch:
+            return {}
+        asked = [(reading.tenant_id, reading.version, reading.posted_n) for reading in readings]
+        ledger = await self._audit.balances_as_of(shard, int(epoch), asked)
+        return {
+            reading: ledger[reading.tenant_id]
+            for reading in readings
+            if ledger.get(reading.tenant_id, reading.live) != reading.live
+        }
+
+    async def _confirmed(
+        self, first: dict[Reading, int], again: dict[Reading, int], repair_up_to: int
+    ) -> list[Difference]:
+        before = {reading.tenant_id: ledger - reading.live for reading, ledger in first.items()}
+        confirmed = []
+        for reading, ledger in again.items():
+            gap = ledger - reading.live
+            if before[reading.tenant_id] == gap:
+                repaired = abs(gap) <= repair_up_to and await self._repair(reading, gap)
+                confirmed.append(Difference(reading.tenant_id, reading.live, ledger, repaired))
+        return confirmed
+
+    async def _repair(self, reading: Reading, gap: int) -> bool:
+        repair = Repair(reading.tenant_id, reading.version, reading.posted_n, reading.live, gap)
+        return (await self._store.submit(repair)).code == 0
+
+    async def _outbox_depth(self) -> int:
+        states = [await reader.state() for reader in self._readers]
+        return sum(state.last_n - state.posted_n for state in states)

@@ -1,0 +1,104 @@
+"""Posts a shard's outbox to the ledger: in order of n, in groups, safe to stop at any point.
+
+The ledger stores how far it came in the transaction that posts; the shard is told afterwards. A
+crash between the two posts nothing twice: entries that were posted get the verdict they had.
+"""
+
+import asyncio
+
+import structlog
+
+from ledger.entry import Deed, Verdict
+from ledger.errors import EpochChanged, LedgerError, OutboxGap
+from ledger.journal import Journal
+from quota.errors import QuotaError
+from quota.operation import Confirm
+from quota.outbox import DebitedEntry, OutboxEntry, SettledEntry
+from quota.store import QuotaStore, ShardReader
+from quota.topology import READER_BLOCK_MS
+from server.background.composing import compose
+from server.calls.price_book import PriceBook
+from server.metrics import ALARMS, POSTED
+
+GROUP = 500
+PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class OutboxPoster:
+    """The one consumer of a shard's outbox."""
+
+    def __init__(
+        self, shard: int, store: QuotaStore, reader: ShardReader, journal: Journal, book: PriceBook
+    ) -> None:
+        self._shard, self._store, self._reader = shard, store, reader
+        self._journal, self._book = journal, book
+
+    async def run(self) -> None:
+        """Posts for ever; waits out stores that are away."""
+        pause_s = PAUSE_MIN_S
+        while True:
+            try:
+                await self._follow()
+            except (EpochChanged, OutboxGap) as error:
+                log.warning("outbox is read anew", shard=self._shard, why=type(error).__name__)
+            except (LedgerError, QuotaError) as error:
+                log.warning("outbox waits", shard=self._shard, why=str(error)[:200])
+            await asyncio.sleep(pause_s)
+            pause_s = min(PAUSE_MAX_S, pause_s * 2)
+
+    async def drain(self) -> None:
+        """Posts what is queued without telling the shard: before a torn shard is wiped."""
+        state = await self._reader.state()
+        n = state.posted_n
+        while entries := await self._reader.outbox_after(n, GROUP, None):
+            await self._post(int(state.epoch), entries)
+            n = entries[-1].n
+
+    async def _follow(self) -> None:
+        """Posts and confirms until something goes wrong."""
+        state = await self._reader.state()
+        n = state.posted_n
+        while True:
+            entries = await self._reader.outbox_after(n, GROUP, READER_BLOCK_MS)
+            if entries:
+                verdicts = await self._post(int(state.epoch), entries)
+                await self._confirm(entries, verdicts)
+                n = entries[-1].n
+            elif (await self._reader.state()).epoch != state.epoch:
+                raise EpochChanged(f"shard {self._shard} was rebuilt")
+
+    async def _post(self, epoch: int, entries: list[OutboxEntry]) -> list[Verdict]:
+        composed = [await compose(entry, self._book) for entry in entries]
+        return await self._journal.post(self._shard, epoch, composed)
+
+    async def _confirm(self, entries: list[OutboxEntry], verdicts: list[Verdict]) -> None:
+        line = self._store.line(self._shard)
+        answers = [
+            line.submit(_confirmation(entry, verdict))
+            for entry, verdict in zip(entries, verdicts, strict=True)
+        ]
+        for entry, verdict, answer in zip(entries, verdicts, answers, strict=True):
+            result = await answer
+            if result.code:
+                raise OutboxGap(entry.n, line.posted_n)
+            _report(entry, verdict)
+
+
+def _confirmation(entry: OutboxEntry, verdict: Verdict) -> Confirm:
+    if isinstance(entry, SettledEntry):
+        return Confirm(entry.tenant, entry.call_id, entry.n, entry.charged, int(verdict.deed))
+    if isinstance(entry, DebitedEntry):
+        return Confirm(entry.tenant, entry.key, entry.n, entry.amount, int(verdict.deed))
+    return Confirm(entry.tenant, "", entry.n, 0, int(verdict.deed))
+
+
+def _report(entry: OutboxEntry, verdict: Verdict) -> None:
+    POSTED.inc()
+    if verdict.deed is Deed.ASIDE:
+        ALARMS.labels("set_aside").inc()
+        log.error("settlement is set aside", n=entry.n, tenant=entry.tenant)
+    elif not verdict.same_content:
+        ALARMS.labels("posted_with_other_content").inc()
+        log.error("call was posted with other content", n=entry.n, tenant=entry.tenant)

@@ -1,0 +1,1 @@
+"""The administrators' API: tenants, balances, tariffs, settled calls, keys, audit."""

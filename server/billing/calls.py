@@ -1,0 +1,54 @@
+"""Settled calls, as the ledger holds them, the newest first."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ledger.calls import Calls
+from server.billing.form import Form
+from server.billing.paging import page_size, position, token
+from server.calls.ledger_replies import settled_call
+from server.errors import InvalidFields, Violation
+from tollgate.v1 import billing_pb2 as pb
+
+
+class SettledCallDesk:
+    """Answers what administrators ask of settled calls."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def list(self, request: pb.ListCallsRequest) -> pb.ListCallsResponse:
+        """A page of a tenant's settled calls."""
+        form = Form()
+        form.id("tenant_id", request.tenant_id)
+        form.done()
+        size, after = page_size(request.page_size), position(request.page_token, 2)
+        records = await self._calls.list(
+            request.tenant_id,
+            _moment(request.settled_from) if request.HasField("settled_from") else None,
+            _moment(request.settled_before) if request.HasField("settled_before") else None,
+            size,
+            None if after is None else (_time_of(after[0]), after[1]),
+        )
+        last = records[-1] if len(records) == size else None
+        return pb.ListCallsResponse(
+            calls=[settled_call(record) for record in records],
+            next_page_token=token(last.settled_at.isoformat(), last.call_id) if last else "",
+        )
+
+
+def _moment(stamp: Timestamp) -> datetime:
+    try:
+        return stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        violation = Violation("settled_from", "must be a time between the years 1 and 9999")
+        raise InvalidFields([violation]) from error
+
+
+def _time_of(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        violation = Violation("page_token", "must be a next_page_token, unchanged")
+        raise InvalidFields([violation]) from error

@@ -1,0 +1,117 @@
+"""BillingService over gRPC: checks the key's reach and hands on to the desks."""
+
+from typing import Any
+
+from server.background.auditing import Auditor
+from server.billing.balance import BalanceDesk
+from server.billing.calls import SettledCallDesk
+from server.billing.form import Form
+from server.billing.keys import KeyDesk
+from server.billing.tariffs import TariffDesk
+from server.billing.tenants import TenantDesk
+from server.interceptors.principal import current_principal
+from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1 import billing_pb2_grpc as pb_grpc
+
+OPERATORS_REPAIR_LIMIT_MICROS = 10**15
+
+
+class BillingService(pb_grpc.BillingServiceServicer):
+    """Translates; decides nothing."""
+
+    def __init__(
+        self,
+        tenants: TenantDesk,
+        balances: BalanceDesk,
+        tariffs: TariffDesk,
+        calls: SettledCallDesk,
+        keys: KeyDesk,
+        auditor: Auditor,
+    ) -> None:
+        self._tenants, self._balances, self._tariffs = tenants, balances, tariffs
+        self._calls, self._keys, self._auditor = calls, keys, auditor
+
+    async def CreateTenant(
+        self, request: pb.CreateTenantRequest, context: Any
+    ) -> pb.CreateTenantResponse:
+        current_principal().require(request.tenant.tenant_id)
+        return await self._tenants.create(request)
+
+    async def GetTenant(self, request: pb.GetTenantRequest, context: Any) -> pb.GetTenantResponse:
+        current_principal().require(request.tenant_id)
+        return await self._tenants.get(request)
+
+    async def ListTenants(
+        self, request: pb.ListTenantsRequest, context: Any
+    ) -> pb.ListTenantsResponse:
+        current_principal().require_all()
+        return await self._tenants.list(request)
+
+    async def UpdateTenant(
+        self, request: pb.UpdateTenantRequest, context: Any
+    ) -> pb.UpdateTenantResponse:
+        current_principal().require(request.tenant.tenant_id)
+        return await self._tenants.update(request)
+
+    async def GetBalance(
+        self, request: pb.GetBalanceRequest, context: Any
+    ) -> pb.GetBalanceResponse:
+        current_principal().require(request.tenant_id)
+        return await self._balances.get(request)
+
+    async def AdjustBalance(
+        self, request: pb.AdjustBalanceRequest, context: Any
+    ) -> pb.AdjustBalanceResponse:
+        current_principal().require(request.tenant_id)
+        return await self._balances.adjust(request)
+
+    async def PutTariff(self, request: pb.PutTariffRequest, context: Any) -> pb.PutTariffResponse:
+        current_principal().require_all()
+        return await self._tariffs.put(request)
+
+    async def ListTariffs(
+        self, request: pb.ListTariffsRequest, context: Any
+    ) -> pb.ListTariffsResponse:
+        return await self._tariffs.list(request)
+
+    async def ListCalls(self, request: pb.ListCallsRequest, context: Any) -> pb.ListCallsResponse:
+        current_principal().require(request.tenant_id)
+        return await self._calls.list(request)
+
+    async def CreateApiKey(
+        self, request: pb.CreateApiKeyRequest, context: Any
+    ) -> pb.CreateApiKeyResponse:
+        current_principal().require_all()
+        return await self._keys.create(request)
+
+    async def ListApiKeys(
+        self, request: pb.ListApiKeysRequest, context: Any
+    ) -> pb.ListApiKeysResponse:
+        current_principal().require_all()
+        return await self._keys.list(request)
+
+    async def RevokeApiKey(
+        self, request: pb.RevokeApiKeyRequest, context: Any
+    ) -> pb.RevokeApiKeyResponse:
+        current_principal().require_all()
+        return await self._keys.revoke(request)
+
+    async def Audit(self, request: pb.AuditRequest, context: Any) -> pb.AuditResponse:
+        if request.tenant_id:
+            current_principal().require(request.tenant_id)
+            form = Form()
+            form.id("tenant_id", request.tenant_id)
+            form.done()
+        else:
+            current_principal().require_all()
+        limit = OPERATORS_REPAIR_LIMIT_MICROS if request.repair else 0
+        findings = await self._auditor.audit(request.tenant_id, repair_up_to=limit)
+        return pb.AuditResponse(
+            tenants=findings.tenants,
+            differences=[
+                pb.AuditDifference(**difference._asdict()) for difference in findings.differences
+            ],
+            unbalanced_micros=findings.unbalanced_micros,
+            outbox_depth=findings.outbox_depth,
+            set_aside=findings.set_aside,
+        )

@@ -1,0 +1,1 @@
+"""The gateway API: what is asked of calls, decided once for every transport."""

@@ -1,0 +1,318 @@
+"""The call desk: authorize, charge and settle, decided once for every transport.
+
+A call that the live store does not hold is looked for in the ledger before anything is said of
+it; so nothing is lost while gateways live, and nothing is charged twice.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ledger.calls import Calls, SettledCallRecord
+from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter, UnknownTenant
+from quota.decision import CallResult, Reason, State
+from quota.operation import NONE, Authorize, Charge, LookCall, Settle
+from quota.store import QuotaStore
+from server.calls import ledger_replies, replies
+from server.calls.asking import Asker, Build
+from server.calls.directory import Known, TenantDirectory
+from server.calls.packing import Parties, Times, pack_usage, settle_digest, unpack_usage
+from server.calls.price_book import PriceBook, Pricing
+from server.calls.refusal_log import RefusalLog
+from server.calls.tariff_choice import named_version
+from server.calls.validation import check_authorize, check_charge, check_settle
+from server.errors import CallUnknown, InvalidFields, Violation
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
+
+OUTCOME_INCOMPLETE = int(common_pb2.OUTCOME_INCOMPLETE)
+
+
+class CallDesk:
+    """Decides what gateways ask. Raises `server.errors.Failure`, or that a store is away."""
+
+    def __init__(
+        self,
+        store: QuotaStore,
+        directory: TenantDirectory,
+        book: PriceBook,
+        calls: Calls,
+        refusals: RefusalLog,
+    ) -> None:
+        self._store, self._directory, self._book = store, directory, book
+        self._calls, self._refusals = calls, refusals
+        self._asker = Asker(store, directory, book)
+        self._reserve_s = store.timing.reserve_ms // 1000
+        self._min_start_s = store.timing.min_start_ms // 1000
+
+    async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
+        """Decides whether a call may start, or, with usage, whether a re-opened one goes on."""
+        check_authorize(request)
+        try:
+            known = await self._directory.known(request.tenant_id)
+        except UnknownTenant:
+            return replies.refused(replies.refusal(Reason.UNKNOWN_TENANT, 0, 0, NONE, 0, 0))
+        if request.HasField("usage"):
+            record = await self._only_in_ledger(request.tenant_id, request.call_id)
+            if record is not None:
+                return await self._refuse_settled(request, record)
+        reply = await self._authorize_live(request)
+        if reply.decision == pb.DECISION_REJECTED:
+            self._refusals.note(known.day.day, request, reply.refusal)
+        return reply
+
+    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Charges the rise of a call's usage and extends its grant."""
+        check_charge(request)
+        tenant_id, call_id = request.tenant_id, request.call_id
+        quantities = dict(request.usage.quantities)
+        usage, weight = pack_usage(quantities), sum(quantities.values())
+        elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
+
+        def build(known: Known, pricing: Pricing | None) -> Charge:
+            return Charge(
+                tenant_id,
+                call_id,
+                known.version,
+                known.day,
+                pricing.pin if pricing else "",
+                pricing.model if pricing else "",
+                _rate(pricing, quantities) if pricing else 0,
+                weight,
+                usage,
+                elapsed_ms,
+                pricing.free_ms if pricing else 0,
+            )
+
+        believed = self._book.remembered(tenant_id, call_id)
+        try:
+            result, pricing = await self._asker.ask(tenant_id, believed, build)
+        except UnknownTenant:
+            return replies.nobody_holds()
+        if result is None:
+            return await self._charge_unheld(request, quantities)
+        if result.state == State.SETTLED:
+            await self._note_late_usage(request, result, quantities)
+        elif pricing is not believed and pricing is not None:
+            self._book.remember(tenant_id, call_id, pricing)
+        return replies.charged(result)
+
+    async def settle(
+        self, request: pb.SettleRequest, *, wait_posted: bool = True
+    ) -> pb.SettleResponse:
+        """Closes a call; waits up to 50 ms for its posting unless told not to."""
+        check_settle(request)
+        quantities = dict(request.usage.quantities)
+        believed = self._book.remembered(request.tenant_id, request.call_id)
+        try:
+            held = self._settle_operation(request, quantities, opens=False)
+            result, pricing = await self._asker.ask(request.tenant_id, believed, held)
+            if result is None:
+                record = await self._calls.find(request.tenant_id, request.call_id)
+                if record is not None:
+                    return await self._settled_before(request, record, quantities)
+                result, pricing = await self._open_and_settle(request, quantities)
+        except UnknownTenant as error:
+            raise CallUnknown from error
+        self._book.forget(request.tenant_id, request.call_id)
+        await self._note_late_usage(request, result, quantities)
+        if pricing is None or pricing.pin != result.pin:
+            pricing = await self._book.pinned(result.pin, result.model)
+        posted = self._store.is_posted(request.tenant_id, result.n)
+        if not posted and wait_posted:
+            posted = await self._store.wait_posted(request.tenant_id, result.n)
+        return replies.settled(result, pricing, posted)
+
+    async def _authorize_live(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
+        with_usage = request.HasField("usage")
+        quantities = dict(request.usage.quantities)
+        usage = pack_usage(quantities) if with_usage else b""
+        parties = _parties(request).pack()
+
+        async def choose(known: Known) -> Pricing | None:
+            return await self._book.for_new_call(
+                known.profile.tariff, request.model, request.analytics
+            )
+
+        def build(known: Known, pricing: Pricing | None) -> Authorize:
+            target = pricing.expect(self._reserve_s) if pricing else None
+            start = pricing.expect(self._min_start_s) if pricing else None
+            return Authorize(
+                request.tenant_id,
+                request.call_id,
+                known.version,
+                known.day,
+                pricing.pin if pricing else "",
+                request.model,
+                parties,
+                request.assistant_id,
+                target.cost_micros if target else 0,
+                start.cost_micros if start else 0,
+                target.fee_micros if target else 0,
+                target.burn_micros_per_second if target else 0,
+                0 if pricing else 1,
+                1 if with_usage else 0,
+                _rate(pricing, quantities) if pricing and with_usage else 0,
+                sum(quantities.values()),
+                usage,
+                request.elapsed_ms if request.HasField("elapsed_ms") else NONE,
+                pricing.free_ms if pricing else 0,
+            )
+
+        result, pricing = await self._asker.ask(request.tenant_id, None, build, choose)
+        assert result is not None
+        if not result.reason and pricing is not None and pricing.pin == result.pin:
+            self._book.remember(request.tenant_id, request.call_id, pricing)
+        return replies.authorized(result)
+
+    async def _only_in_ledger(self, tenant_id: str, call_id: str) -> SettledCallRecord | None:
+        """The call as the ledger holds it, if the live store does not."""
+        await self._directory.account(tenant_id)
+        view = await self._store.submit(LookCall(tenant_id, call_id))
+        return await self._calls.find(tenant_id, call_id) if view.code else None
+
+    async def _refuse_settled(
+        self, request: pb.AuthorizeRequest, record: SettledCallRecord
+    ) -> pb.AuthorizeResponse:
+        ledger_replies.require_same_call(record, request.model, _parties(request))
+        account = await self._directory.account(request.tenant_id)
+        known = await self._directory.known(request.tenant_id)
+        refusal = replies.refusal(
+            Reason.CALL_ALREADY_SETTLED,
+            account.balance + account.credit_limit - account.reserved,
+            account.reserved,
+            account.daily_cap,
+            dict(account.spend_by_day).get(known.day.day, 0),
+            known.day.day_end_ms,
+        )
+        return replies.refused(refusal, State.SETTLED)
+
+    async def _charge_unheld(
+        self, request: pb.ChargeRequest, quantities: Mapping[str, int]
+    ) -> pb.ChargeResponse:
+        record = await self._calls.find(request.tenant_id, request.call_id)
+        if record is None:
+            return replies.nobody_holds()
+        await self._record_late(request, record.outcome, record.usage, quantities)
+        return ledger_replies.charged(record)
+
+    def _settle_operation(
+        self, request: pb.SettleRequest, quantities: dict[str, int], *, opens: bool
+    ) -> Build:
+        usage, weight = pack_usage(quantities), sum(quantities.values())
+        elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
+        times = _times(request)
+        parties = _parties(request).pack()
+        digest = settle_digest(usage, elapsed_ms, times, request.corrects_usage)
+
+        def build(known: Known, pricing: Pricing | None) -> Settle:
+            return Settle(
+                request.tenant_id,
+                request.call_id,
+                known.version,
+                known.day,
+                pricing.pin if pricing else "",
+                request.model,
+                _rate(pricing, quantities) if pricing else 0,
+                weight,
+                usage,
+                elapsed_ms,
+                pricing.free_ms if pricing else 0,
+                parties,
+                request.assistant_id,
+                digest,
+                times.pack(),
+                request.outcome,
+                request.corrects_usage,
+                opens,
+            )
+
+        return build
+
+    async def _open_and_settle(
+        self, request: pb.SettleRequest, quantities: dict[str, int]
+    ) -> tuple[CallResult, Pricing | None]:
+        """Opens, charges and settles a call that nobody holds, in one step."""
+
+        async def choose(known: Known) -> Pricing:
+            name, version = named_version(request.tariff_version, known.profile.tariff)
+            at = request.started_at if request.HasField("started_at") else None
+            when = at.ToDatetime(UTC) if at else datetime.now(UTC)
+            pricing = await self._book.at(name, version, request.model, request.analytics, when)
+            if pricing is None:
+                raise InvalidFields(
+                    [Violation("model", "is not priced by the call's tariff", "UNKNOWN_MODEL")]
+                )
+            return pricing
+
+        opening = self._settle_operation(request, quantities, opens=True)
+        result, pricing = await self._asker.ask(request.tenant_id, None, opening, choose)
+        assert result is not None
+        return result, pricing
+
+    async def _settled_before(
+        self, request: pb.SettleRequest, record: SettledCallRecord, quantities: Mapping[str, int]
+    ) -> pb.SettleResponse:
+        ledger_replies.require_same_call(record, request.model, _parties(request))
+        elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
+        digest = settle_digest(
+            pack_usage(quantities), elapsed_ms, _times(request), request.corrects_usage
+        )
+        ledger_replies.require_same_settle(record, digest)
+        await self._record_late(request, record.outcome, record.usage, quantities)
+        return ledger_replies.settled(record)
+
+    async def _note_late_usage(
+        self,
+        request: pb.ChargeRequest | pb.SettleRequest,
+        result: CallResult,
+        quantities: Mapping[str, int],
+    ) -> None:
+        """Records usage that came after a call was closed without its gateway.
+
+        Only once it is posted: the gateway repeats until it is.
+        """
+        if result.known and self._store.is_posted(request.tenant_id, result.n):
+            await self._record_late(
+                request, result.outcome, unpack_usage(result.usage), quantities
+            )
+
+    async def _record_late(
+        self,
+        request: pb.ChargeRequest | pb.SettleRequest,
+        outcome: int,
+        counted: Mapping[str, int],
+        quantities: Mapping[str, int],
+    ) -> None:
+        late = any(quantity > counted.get(meter, 0) for meter, quantity in quantities.items())
+        if outcome == OUTCOME_INCOMPLETE and late:
+            elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else None
+            await self._calls.record_late_usage(
+                request.tenant_id, request.call_id, quantities, elapsed_ms
+            )
+
+
+def _rate(pricing: Pricing, quantities: dict[str, int]) -> int:
+    try:
+        return pricing.rate(quantities).total_micros
+    except UnknownMeter as error:
+        field = f"usage.quantities[{error.meter}]"
+        description = "is not a meter of the call's tariff"
+        raise InvalidFields([Violation(field, description, "UNKNOWN_METER")]) from error
+    except (QuantityOutOfRange, CostOutOfRange) as error:
+        description = "amounts to more than 10^12 micros"
+        raise InvalidFields(
+            [Violation("usage.quantities", description, "COST_OUT_OF_RANGE")]
+        ) from error
+
+
+def _parties(request: pb.AuthorizeRequest | pb.SettleRequest) -> Parties:
+    return Parties(request.caller, request.callee, int(request.direction))
+
+
+def _times(request: pb.SettleRequest) -> Times:
+    return Times(
+        *(
+            getattr(request, name).ToMilliseconds() if request.HasField(name) else None
+            for name in ("started_at", "answered_at", "ended_at")
+        )
+    )

@@ -1,0 +1,118 @@
+"""The price book in memory: which prices a call is rated with."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ledger.errors import LedgerUnavailable
+from ledger.pin import Pin
+from ledger.price_list import PriceList
+from ledger.pricing.prices import ModelPrices
+from ledger.rating import Expectation, Rated, expectation, rate
+from ledger.tariff import Tariff
+from ledger.tariffs import Tariffs
+
+MAX_PINS = 200_000
+REFRESH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """One model's prices as a call pins them."""
+
+    pin: str
+    model: str
+    analytics: bool
+    free_ms: int
+    prices: ModelPrices
+
+    def rate(self, quantities: dict[str, int]) -> Rated:
+        """What usage costs; the free period is decided where the elapsed time is known."""
+        return rate(self.prices, quantities, self.analytics)
+
+    def expect(self, seconds: int) -> Expectation:
+        """What some seconds of the call are expected to cost."""
+        return expectation(self.prices, seconds, self.analytics)
+
+
+class PriceBook:
+    """All tariff versions, read again every few seconds and whenever one is missing."""
+
+    def __init__(self, tariffs: Tariffs) -> None:
+        self._tariffs = tariffs
+        self._list = PriceList([])
+        self._pricings: dict[tuple[str, str], Pricing] = {}
+        self._pins: OrderedDict[tuple[str, str], Pricing] = OrderedDict()
+
+    async def refresh(self) -> None:
+        """Reads all tariff versions. Raises LedgerUnavailable."""
+        self._list = PriceList(await self._tariffs.all())
+
+    async def keep_fresh(self) -> None:
+        """Refreshes for ever; while the ledger is away the book stays as it is."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                await self.refresh()
+            except LedgerUnavailable:
+                continue
+
+    async def for_new_call(self, tariff_name: str, model: str, analytics: bool) -> Pricing | None:
+        """The prices in force now; None when the tariff does not price the model."""
+        tariff = self._list.in_force(tariff_name, datetime.now(UTC))
+        if tariff is None:
+            await self.refresh()
+            tariff = self._list.in_force(tariff_name, datetime.now(UTC))
+        return self._pricing(tariff, model, analytics) if tariff else None
+
+    async def at(
+        self, tariff_name: str, version: int | None, model: str, analytics: bool, when: datetime
+    ) -> Pricing | None:
+        """The prices of a named version, or of the one in force at a moment."""
+        for refreshed in (False, True):
+            if refreshed:
+                await self.refresh()
+            if version is None:
+                tariff = self._list.in_force(tariff_name, when)
+            else:
+                tariff = self._list.version(tariff_name, version)
+            if tariff is not None:
+                return self._pricing(tariff, model, analytics)
+        return None
+
+    async def pinned(self, pin_text: str, model: str) -> Pricing:
+        """The prices that a running call has pinned."""
+        found = self._pricings.get((pin_text, model))
+        if found is not None:
+            return found
+        pin = Pin.parse(pin_text)
+        pricing = await self.at(pin.tariff, pin.version, model, pin.analytics, datetime.now(UTC))
+        if pricing is None:
+            raise RuntimeError("a running call has pinned a tariff that the ledger does not hold")
+        return pricing
+
+    def remember(self, tenant_id: str, call_id: str, pricing: Pricing) -> None:
+        """Keeps what a call has pinned, so that its next report is rated at once."""
+        self._pins[tenant_id, call_id] = pricing
+        if len(self._pins) > MAX_PINS:
+            self._pins.popitem(last=False)
+
+    def remembered(self, tenant_id: str, call_id: str) -> Pricing | None:
+        """What a call is believed to have pinned; the script tells when that is wrong."""
+        return self._pins.get((tenant_id, call_id))
+
+    def forget(self, tenant_id: str, call_id: str) -> None:
+        """Drops what a closed call had pinned."""
+        self._pins.pop((tenant_id, call_id), None)
+
+    def _pricing(self, tariff: Tariff, model: str, analytics: bool) -> Pricing | None:
+        prices = tariff.models.get(model)
+        if prices is None:
+            return None
+        pin = str(Pin(tariff.name, tariff.version, analytics))
+        known = self._pricings.get((pin, model))
+        if known is None:
+            known = Pricing(pin, model, analytics, tariff.free_period_ms, prices)
+            self._pricings[pin, model] = known
+        return known

@@ -1,0 +1,44 @@
+"""CallAuthorizationService over gRPC: checks the key's reach and hands on to the desk."""
+
+from typing import Any
+
+from server.calls.desk import CallDesk
+from server.calls.lookup import CallLookup
+from server.interceptors.principal import current_principal
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import call_authorization_pb2_grpc as pb_grpc
+
+
+class CallAuthorizationService(pb_grpc.CallAuthorizationServiceServicer):
+    """Translates; decides nothing."""
+
+    def __init__(self, desk: CallDesk, lookup: CallLookup) -> None:
+        self._desk, self._lookup = desk, lookup
+
+    async def Authorize(
+        self, request: pb.AuthorizeRequest, context: Any
+    ) -> pb.AuthorizeResponse:
+        current_principal().require(request.tenant_id)
+        return await self._desk.authorize(request)
+
+    async def Charge(self, request: pb.ChargeRequest, context: Any) -> pb.ChargeResponse:
+        current_principal().require(request.tenant_id)
+        return await self._desk.charge(request)
+
+    async def Settle(self, request: pb.SettleRequest, context: Any) -> pb.SettleResponse:
+        current_principal().require(request.tenant_id)
+        return await self._desk.settle(request)
+
+    async def GetCall(self, request: pb.GetCallRequest, context: Any) -> pb.GetCallResponse:
+        current_principal().require(request.tenant_id)
+        return await self._lookup.get(request)
+
+    async def ListActiveCalls(
+        self, request: pb.ListActiveCallsRequest, context: Any
+    ) -> pb.ListActiveCallsResponse:
+        current_principal().require(request.tenant_id)
+        return await self._lookup.list_active(request)
+
+    async def EndCall(self, request: pb.EndCallRequest, context: Any) -> pb.EndCallResponse:
+        current_principal().require(request.tenant_id)
+        return await self._lookup.end(request)

@@ -1,0 +1,86 @@
+"""Builds the gRPC server: limits, keepalive, health, reflection, channelz, and a graceful end."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import grpc
+import structlog
+from grpc_channelz.v1 import channelz
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from server.interceptors.chain import Chain
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_METADATA_BYTES = 16 * 1024
+MAX_CONCURRENT_STREAMS = 2_000
+KEEPALIVE_MS = 30_000
+KEEPALIVE_TIMEOUT_MS = 10_000
+# Below what clients use, or their pings get them cut off.
+FASTEST_PING_MS = 5_000
+# Old connections are asked to reconnect, so that load spreads over new processes.
+MAX_CONNECTION_AGE_MS = 3_600_000
+CONNECTION_GRACE_MS = 60_000
+
+OPTIONS: Sequence[tuple[str, int]] = (
+    ("grpc.so_reuseport", 1),
+    ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", FASTEST_PING_MS),
+    ("grpc.http2.max_ping_strikes", 2),
+    ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MS),
+    ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
+)
+
+Register = Callable[[grpc.aio.Server], None]
+
+log = structlog.get_logger(__name__)
+
+
+class Service(NamedTuple):
+    """A service by its full name, and how it is added to a server."""
+
+    name: str
+    register: Register
+
+
+@asynccontextmanager
+async def grpc_server(
+    listen: str,
+    services: Sequence[Service],
+    chain: Chain,
+    *,
+    reflected: bool,
+    drain_s: float,
+) -> AsyncIterator[health.aio.HealthServicer]:
+    """Serve until the block ends, then drain.
+
+    Yields the health service: whole and per service it says SERVING from the start. On exit it
+    says NOT_SERVING, no new request is taken, and running ones have `drain_s` to finish.
+    """
+    server = grpc.aio.server(interceptors=[chain], options=OPTIONS)
+    healths = health.aio.HealthServicer()
+    for service in services:
+        service.register(server)
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    channelz.add_channelz_servicer(server)
+    if reflected:
+        names = [service.name for service in services]
+        own = [health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME]
+        reflection.enable_server_reflection([*names, *own], server)
+    server.add_insecure_port(listen)
+    await server.start()
+    for name in ("", *(service.name for service in services)):
+        await healths.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield healths
+    finally:
+        log.info("draining", drain_s=drain_s)
+        await healths.enter_graceful_shutdown()
+        await server.stop(drain_s)

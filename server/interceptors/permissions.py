@@ -1,0 +1,70 @@
+"""Which roles may call which method. A method that is not listed is denied."""
+
+from collections.abc import Mapping
+
+from server.interceptors.principal import ADMIN, GATEWAY, TENANT
+
+Roles = frozenset[str]
+
+_GATEWAYS: Roles = frozenset({GATEWAY, ADMIN})
+_EVERYBODY: Roles = frozenset({GATEWAY, ADMIN, TENANT})
+_ADMINS: Roles = frozenset({ADMIN})
+_OWNERS: Roles = frozenset({ADMIN, TENANT})
+
+# Services that answer without a key, as their standards expect.
+OPEN_SERVICES = frozenset(
+    {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+)
+
+
+def _service(service: str, methods: Mapping[str, Roles]) -> dict[str, Roles]:
+    return {f"{service}/{method}": roles for method, roles in methods.items()}
+
+
+ALLOWED: Mapping[str, Roles] = {
+    **_service(
+        "tollgate.v1.CallAuthorizationService",
+        {
+            "Authorize": _GATEWAYS,
+            "Charge": _GATEWAYS,
+            "Settle": _GATEWAYS,
+            "GetCall": _EVERYBODY,
+            "ListActiveCalls": _EVERYBODY,
+            "EndCall": _EVERYBODY,
+        },
+    ),
+    **_service(
+        "tollgate.v1.BillingService",
+        {
+            "CreateTenant": _ADMINS,
+            "GetTenant": _OWNERS,
+            "ListTenants": _ADMINS,
+            "UpdateTenant": _ADMINS,
+            "GetBalance": _OWNERS,
+            "AdjustBalance": _ADMINS,
+            "PutTariff": _ADMINS,
+            "ListTariffs": _OWNERS,
+            "ListCalls": _OWNERS,
+            "CreateApiKey": _ADMINS,
+            "ListApiKeys": _ADMINS,
+            "RevokeApiKey": _ADMINS,
+            "Audit": _ADMINS,
+        },
+    ),
+    **_service(
+        "grpc.channelz.v1.Channelz",
+        {
+            "GetTopChannels": _ADMINS,
+            "GetServers": _ADMINS,
+            "GetServer": _ADMINS,
+            "GetServerSockets": _ADMINS,
+            "GetChannel": _ADMINS,
+            "GetSubchannel": _ADMINS,
+            "GetSocket": _ADMINS,
+        },
+    ),
+}

@@ -1,0 +1,45 @@
+"""The Prometheus metrics of the edge, and their exposition over one or many processes."""
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# From half a millisecond, because the service answers in about one.
+DURATION_BUCKETS_S = (
+    *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+CALL_DURATION = Histogram(
+    "rpc_server_call_duration_seconds",
+    "How long requests took, by method and status.",
+    ["rpc_method", "rpc_response_status_code"],
+    buckets=DURATION_BUCKETS_S,
+)
+SHED = Counter("tollgate_requests_shed", "Requests turned away under load.", ["rpc_method"])
+IN_FLIGHT = Gauge(
+    "tollgate_requests_in_flight", "Unary requests being worked on.", multiprocess_mode="livesum"
+)
+LOOP_LAG = Gauge(
+    "tollgate_event_loop_lag_seconds",
+    "How late the event loop was, at worst, within the last second.",
+    multiprocess_mode="livemax",
+)
+
+
+def exposition(processes: str | None = None) -> bytes:
+    """The metrics as text; of all processes that write to the directory `processes`."""
+    registry = REGISTRY
+    if processes is not None:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, processes)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
