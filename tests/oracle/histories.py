@@ -35,7 +35,7 @@ from quota.operation import (
 from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry, SettledEntry
 from tests.oracle.form import AMOUNTS, BALANCES, rule
 from tests.oracle.records import Account, Call, Config
-from tests.oracle.shard import Key, OracleShard
+from tests.oracle.shard import INCOMPLETE, Key, OracleShard
 
 START_MS = 1_772_366_400_000  # 2026-03-01 12:00 UTC
 HOUR_MS = 3_600_000
@@ -179,6 +179,13 @@ class Generator:
         """An amount that a few reservations use up."""
         return self.scale * self.random.randint(0, most_seconds * 10)
 
+    def _edge(self, usual: int, *edges: int) -> int:
+        """Sometimes an amount that lands on a bound to the micro, or one beside it."""
+        if self.random.random() > 0.12 or not edges:
+            return usual
+        amount = self.random.choice(edges) + self.random.choice([-1, 0, 0, 1])
+        return min(max(0, amount), MAX_AMOUNT_MICROS)
+
     def _limit(self, chance: float, most_seconds: int) -> int:
         return self._money(most_seconds) if self.random.random() < chance else NONE
 
@@ -275,11 +282,9 @@ class Generator:
         return self.oracle.accounts.get(tenant)
 
     def _line_pick(self) -> Line:
-        """Mostly a line whose call is open."""
-        open_lines = [line for line in self.lines if self._open(line)]
-        return self.random.choice(
-            open_lines if open_lines and self.random.random() < 0.75 else self.lines
-        )
+        """Mostly a line whose call is open, or was closed without its gateway."""
+        held = [line for line in self.lines if self._open(line) or self._incomplete(line)]
+        return self.random.choice(held if held and self.random.random() < 0.75 else self.lines)
 
     def _record(self, line: Line) -> Call | None:
         record = self.oracle.records.get((line.tenant, line.call_id))
@@ -288,6 +293,10 @@ class Generator:
     def _open(self, line: Line) -> bool:
         record = self._record(line)
         return record is not None and record.state is not State.SETTLED
+
+    def _incomplete(self, line: Line) -> bool:
+        record = self._record(line)
+        return record is not None and record.outcome == INCOMPLETE
 
     def _day(self, tenant: str) -> Day:
         """The day as a caller sees it: often a little behind, seldom days behind."""
@@ -304,11 +313,13 @@ class Generator:
 
     def _load(self, tenant: str) -> Load:
         overdrawn = self.random.random() < 0.1
+        usual = -self._money(20) if overdrawn else self._money(400)
+        brimful = MAX_BALANCE_MICROS - MAX_AMOUNT_MICROS + self.random.choice([-1, 0, 1])
         today = day_at(self.now_ms, self.zones[tenant]).day
         return Load(
             tenant=tenant,
             version=self.random.randint(1, 9),
-            balance=-self._money(20) if overdrawn else self._money(400),
+            balance=brimful if self.random.random() < 0.02 else usual,
             credit_limit=self.random.choice([0, 0, self._money(50)]),
             daily_cap=self._limit(0.5, 500),
             call_cost_limit=self._limit(0.3, 200),
@@ -325,20 +336,33 @@ class Generator:
         account = self._account(tenant)
         applied = account.version if account else 1
         step = self.random.choices([1, 0, -1, 2], [80, 8, 4, 8])[0]
-        huge = self.random.random() < 0.01
+        huge = account is not None and account.balance > MAX_BALANCE_MICROS // 2
         return Apply(
             tenant=tenant,
             version=max(0, applied + step),
-            credit=MAX_AMOUNT_MICROS if huge else self.random.choice([0, self._money(200)]),
+            credit=MAX_AMOUNT_MICROS if huge else self._credit(account),
             has_settings=int(self.random.random() < 0.6),
             credit_limit=self.random.choice([0, 0, self._money(50)]),
-            daily_cap=self._limit(0.5, 500),
+            daily_cap=self._new_cap(account),
             call_cost_limit=self._limit(0.3, 200),
             concurrent_calls=self.random.choice([NONE, NONE, 0, 1, 2, 3]),
             low_balance_threshold=self._limit(0.6, 200),
             suspended=int(self.random.random() < 0.15),
             profile=self._rarely(0.15, "Asia/Tokyo tariff@2", ""),
         )
+
+    def _credit(self, account: Account | None) -> int:
+        usual = self.random.choice([0, self._money(200)])
+        if account is None:
+            return usual
+        to_threshold = account.low_balance_threshold - account.balance
+        return self._edge(usual, to_threshold, -account.balance - account.credit_limit)
+
+    def _new_cap(self, account: Account | None) -> int:
+        """Often the old cap or a little more, so that it is crossed again on the same day."""
+        if account is None or account.daily_cap == NONE or self.random.random() < 0.5:
+            return self._limit(0.5, 500)
+        return account.daily_cap + self.random.choice([0, self._money(50)])
 
     def _authorize(self) -> Authorize:
         line = self.random.choice(self.lines) if self.random.random() < 0.7 else self._line_pick()
@@ -347,6 +371,10 @@ class Generator:
         has_usage = self.random.random() < 0.25
         total, weight, usage = self._usage(line) if has_usage else (0, 0, b"")
         burn, fee = (0, 0) if unknown else (line.burn, line.fee)
+        target = fee + -(-burn * self.config.reserve_ms // 1000)
+        min_start = fee + -(-burn * self.config.min_start_ms // 1000)
+        if target > 0:
+            min_start = max(1, self._edge(min_start, *self._rooms(line)))
         return Authorize(
             tenant=line.tenant,
             call_id=line.call_id,
@@ -356,8 +384,8 @@ class Generator:
             model=self._rarely(0.02, "else", line.model),
             parties=b"other" if self.random.random() < 0.02 else line.parties,
             assistant_id=line.assistant_id,
-            target=fee + -(-burn * self.config.reserve_ms // 1000),
-            min_start=fee + -(-burn * self.config.min_start_ms // 1000),
+            target=max(target, min_start) if min_start < MAX_AMOUNT_MICROS else target,
+            min_start=min_start,
             fee=fee,
             burn=burn,
             unknown_model=int(unknown),
@@ -366,7 +394,7 @@ class Generator:
             weight=weight,
             usage=usage,
             elapsed_ms=self._elapsed(line) if has_usage else NONE,
-            free_ms=line.free_ms,
+            free_ms=self._free_ms(line),
         )
 
     def _renew(self, line: Line) -> None:
@@ -376,6 +404,37 @@ class Generator:
             line.calls += 1
             line.call_id = f"{line.call_id.partition('.')[0]}.{line.calls}"
 
+    def _rooms(self, line: Line) -> list[int]:
+        """What each bound of the tenant still lets a new call reserve."""
+        account = self._account(line.tenant)
+        if account is None:
+            return []
+        rooms = [account.available, account.call_cost_limit]
+        if account.daily_cap != NONE:
+            rooms.append(account.daily_cap - self._spent(line.tenant) - account.reserved)
+        return rooms
+
+    def _spent(self, tenant: str) -> int:
+        today = day_at(self.now_ms, self.zones[tenant]).day
+        return self.oracle.spend.get(today, {}).get(tenant, 0)
+
+    def _rises(self, line: Line) -> list[int]:
+        """Rises of a total that land on a line which the tenant or the call may cross."""
+        account, call = self._account(line.tenant), self._record(line)
+        if account is None or call is None:
+            return []
+        shortest = max(1, -(-call.burn * self.config.min_start_ms // 1000))
+        low = -(-call.burn * self.config.low_water_ms // 1000)
+        funds = account.balance + account.credit_limit
+        rises = [funds, funds - shortest, account.available + call.reserved]
+        rises += [call.reserved, call.reserved - low]
+        if account.low_balance_threshold != NONE:
+            rises.append(account.balance - account.low_balance_threshold)
+        if account.daily_cap != NONE:
+            left = account.daily_cap - self._spent(line.tenant)
+            rises += [left, left - shortest]
+        return rises
+
     def _usage(self, line: Line) -> tuple[int, int, bytes]:
         """Total, weight and usage: rising, equal, falling, or only one of both numbers moving."""
         record = self._record(line)
@@ -384,6 +443,9 @@ class Generator:
         rise = self.random.randint(0, max(1, line.burn) * seconds)
         if gross == 0:
             rise += line.fee
+        rise = self._edge(rise, *self._rises(line))
+        rise = MAX_AMOUNT_MICROS if self.random.random() < 0.002 else rise
+        rise = min(rise, MAX_AMOUNT_MICROS - gross)
         kind = self.random.choices(["rise", "equal", "fall", "weight", "total"], [60, 12, 12, 8, 8])
         if kind == ["equal"]:
             return gross, weight, record.usage if record else b""
@@ -402,6 +464,11 @@ class Generator:
         step = self.random.choice([0, 700, 2_300, 5_000, 5_001, 17_003, -1_000])
         return NONE if self.random.random() < 0.1 else max(0, elapsed + step)
 
+    def _free_ms(self, line: Line) -> int:
+        """Seldom another than the line's: a message of another tariff version."""
+        other = self.random.random() < 0.06
+        return self.random.choice([0, 1_000, 9_000]) if other else line.free_ms
+
     def _charge(self) -> Charge:
         line = self._line_pick()
         total, weight, usage = self._usage(line)
@@ -416,7 +483,7 @@ class Generator:
             weight=weight,
             usage=usage,
             elapsed_ms=self._elapsed(line),
-            free_ms=line.free_ms,
+            free_ms=self._free_ms(line),
         )
 
     def _pin(self, line: Line) -> str:
@@ -441,7 +508,7 @@ class Generator:
             weight=weight,
             usage=usage,
             elapsed_ms=self._elapsed(line),
-            free_ms=line.free_ms,
+            free_ms=self._free_ms(line),
             parties=b"other" if self.random.random() < 0.02 else line.parties,
             assistant_id=line.assistant_id,
             digest=self.random.choices([b"d1", b"d2"], [5, 1])[0],
@@ -473,10 +540,16 @@ class Generator:
 
     def _debit(self) -> Debit:
         number = self.random.randint(1, 3)
+        tenant = self._tenant()
+        account = self._account(tenant)
+        amount = self.scale * self.random.choice([1, 50, 400]) * number
+        if account is not None:
+            threshold = account.balance - account.low_balance_threshold
+            amount = self._edge(amount, account.available, account.available, threshold)
         return Debit(
-            tenant=self._tenant(),
+            tenant=tenant,
             key=debit_key(f"request-{number}"),
-            amount=self.scale * self.random.choice([1, 50, 400]) * number,
+            amount=amount,
             digest=self.random.choices([b"x", b"y"], [9, 1])[0],
             note=b"\x90",
         )
