@@ -2,9 +2,43 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
+
+from ledger.api_key import StoredKey
+from ledger.audit import AuditReader
+from ledger.calls import Calls
+from ledger.journal import Journal
+from ledger.keys import ApiKeys
+from ledger.ownership import Ownership
+from ledger.pool import Pool, open_pool
+from ledger.refusals import Refusals
+from ledger.shards import Shards
+from ledger.tariffs import Tariffs
+from ledger.tenants import Tenants
+from quota.shard_state import identify
+from quota.store import QuotaStore, ShardReader
+from quota.topology import Topology, topology_of
+from server.background.applying import ChangeApplier
+from server.background.auditing import Auditor
+from server.background.keeper import ShardKeeper
+from server.background.owning import Job, ShardOwner
+from server.background.posting import OutboxPoster
+from server.background.sweeping import Sweeper
+from server.billing.balance import BalanceDesk
+from server.billing.calls import SettledCallDesk
+from server.billing.keys import KeyDesk
+from server.billing.service import BillingService
+from server.billing.tariffs import TariffDesk
+from server.billing.tenants import TenantDesk
+from server.calls.desk import CallDesk
+from server.calls.directory import TenantDirectory
+from server.calls.lookup import CallLookup
+from server.calls.price_book import PriceBook
+from server.calls.refusal_log import RefusalLog
+from server.calls.service import CallAuthorizationService
 from server.grpc_server import Service, grpc_server
 from server.http import application, http_server
 from server.interceptors.authentication import Authentication
@@ -12,7 +46,7 @@ from server.interceptors.chain import Chain, Concern
 from server.interceptors.deadline import Deadline
 from server.interceptors.durations import Durations
 from server.interceptors.failures import Failures
-from server.interceptors.key_ring import KeyFinder, KeyRing, StoredKey
+from server.interceptors.key_ring import KeyFinder, KeyRing
 from server.interceptors.overload import Limiter, Overload
 from server.interceptors.principal import ADMIN
 from server.interceptors.tracing import Tracing
@@ -28,17 +62,17 @@ async def run_worker(
     """Serve until `stop` is set, then drain. `ready` is called when requests are taken."""
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(telemetry(f"worker-{index}"))
+        parts = await Parts.open(settings, stack)
+        services = parts.services()
 
-        # stores
-
-        services: list[Service] = []
-
-        ring = KeyRing(_NoKeys())
+        ring = KeyRing(_ValidKeys(parts.keys))
         stack.push_async_callback(ring.close)
         if settings.bootstrap_admin_key is not None:
             ring.pin(settings.bootstrap_admin_key.get_secret_value(), (ADMIN,))
         limiter = Limiter(settings.max_in_flight)
-        stack.callback(asyncio.create_task(watch(lambda: limiter.in_flight)).cancel)
+        _run_beside(stack, lambda: watch(lambda: limiter.in_flight))
+        for job in parts.jobs():
+            _run_beside(stack, job)
 
         await stack.enter_async_context(
             grpc_server(
@@ -50,7 +84,7 @@ async def run_worker(
             )
         )
         if index == 0:
-            web = application(_health, metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+            web = application(parts.health, metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
             await stack.enter_async_context(http_server(web, bind(settings.http_listen)))
         ready()
         await stop.wait()
@@ -68,12 +102,146 @@ def concerns(settings: Settings, told: Telemetry, ring: KeyRing, limiter: Limite
     ]
 
 
-class _NoKeys(KeyFinder):
-    """No keys but the pinned one."""
+class Parts:
+    """The parts of a worker behind its services, built from the stores up."""
 
-    async def find(self, key_id: str) -> StoredKey | None:
-        return None
+    def __init__(self, settings: Settings, pool: Pool, topology: Topology) -> None:
+        assert settings.postgres_dsn is not None
+        self._shards = range(settings.shards)
+        self._dsn = settings.postgres_dsn.get_secret_value()
+        # the ledger
+        self._pool = pool
+        self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
+        self.calls, self.journal = Calls(pool), Journal(pool)
+        # the live store
+        self.readers = [ShardReader(topology, shard) for shard in self._shards]
+        # the poster and the applier wait for new entries; their reads must not hold up others
+        self.outbox_readers = [ShardReader(topology, shard) for shard in self._shards]
+        self.keeper = ShardKeeper(Shards(pool), self.readers)
+        self.store = QuotaStore(
+            topology,
+            self.keeper,
+            shards=settings.shards,
+            timing=settings.timing(),
+            patience_s=settings.store_timeout_ms / 1000,
+        )
+        # what is kept in memory
+        self.directory = TenantDirectory(self.store, self.tenants)
+        self.book = PriceBook(self.tariffs)
+        self.refusals = RefusalLog(Refusals(pool))
+        # work beside the requests
+        self.applier = ChangeApplier(self.store, self.tenants, self.directory)
+        self.auditor = Auditor(
+            self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
+        )
+        self.posters = [
+            OutboxPoster(shard, self.store, self.outbox_readers[shard], self.journal, self.book)
+            for shard in self._shards
+        ]
+        self.sweepers = [Sweeper(shard, self.store, self.readers[shard]) for shard in self._shards]
+        self.keeper.drain_with(lambda shard: self.posters[shard].drain())
+
+    @classmethod
+    async def open(cls, settings: Settings, stack: AsyncExitStack) -> "Parts":
+        """Connects to both stores. Raises what says which setting to mend."""
+        assert settings.postgres_dsn is not None
+        assert settings.redis_url is not None
+        pool = await open_pool(
+            settings.postgres_dsn.get_secret_value(),
+            statement_timeout_ms=max(5_000, settings.store_timeout_ms),
+        )
+        stack.push_async_callback(pool.close)
+        topology = topology_of(
+            settings.redis_url.get_secret_value(), settings.store_timeout_ms / 1000
+        )
+        parts = cls(settings, pool, topology)
+        for reader in (*parts.readers, *parts.outbox_readers):
+            stack.push_async_callback(reader.close)
+        stack.push_async_callback(parts.store.close)
+        stack.push_async_callback(parts.refusals.flush)
+        for shard in parts._shards:
+            connection = await topology.connect(shard)
+            await identify(connection)
+            await connection.disconnect(nowait=True)
+        await parts.book.refresh()
+        return parts
+
+    def services(self) -> list[Service]:
+        """The gRPC services."""
+        calls = CallAuthorizationService(
+            CallDesk(self.store, self.directory, self.book, self.calls, self.refusals),
+            CallLookup(self.store, self.readers, self.directory, self.book, self.calls),
+        )
+        billing = BillingService(
+            TenantDesk(self.tenants, self.applier),
+            BalanceDesk(self.store, self.directory, self.tenants, self.applier),
+            TariffDesk(self.tariffs, self.book),
+            SettledCallDesk(self.calls),
+            KeyDesk(self.keys),
+            self.auditor,
+        )
+        register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
+        register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server
+        return [
+            Service(
+                "tollgate.v1.CallAuthorizationService", lambda server: register_calls(calls, server)
+            ),
+            Service("tollgate.v1.BillingService", lambda server: register_billing(billing, server)),
+        ]
+
+    def jobs(self) -> list[Job]:
+        """What every worker does beside its requests; the owner of a shard does more."""
+        owned: list[list[Job]] = [
+            [self.posters[shard].run, self.sweepers[shard].run] for shard in self._shards
+        ]
+        owned[0] += [self.applier.run, self.auditor.run]
+        owner = ShardOwner(Ownership(self._dsn), owned)
+        return [owner.run, self.book.keep_fresh, self.refusals.keep_flushing]
+
+    async def health(self) -> dict[str, bool]:
+        """Whether each store answers."""
+        return {
+            "redis": await _answers(self.readers[0].now_ms()),
+            "postgres": await _answers(self._pool.fetchval("SELECT 1")),
+        }
 
 
-async def _health() -> dict[str, bool]:
-    return {"grpc": True}
+class _ValidKeys(KeyFinder):
+    """The ledger's keys without the revoked ones."""
+
+    def __init__(self, keys: ApiKeys) -> None:
+        self._keys = keys
+
+    async def find(self, key_id: str) -> "_ValidKey | None":
+        stored = await self._keys.find(key_id)
+        return None if stored is None or stored.key.revoked_at else _ValidKey(stored)
+
+
+class _ValidKey:
+    def __init__(self, stored: StoredKey) -> None:
+        self.secret_sha256 = stored.secret_sha256
+        self.scopes = stored.key.scopes
+
+
+async def _answers(question: Awaitable[object]) -> bool:
+    try:
+        async with asyncio.timeout(1.0):
+            await question
+    except Exception:
+        return False
+    return True
+
+
+def _run_beside(stack: AsyncExitStack, job: Job) -> None:
+    """Runs a job until the stack closes, and waits for its end then."""
+
+    async def run() -> None:
+        await job()
+
+    task = asyncio.create_task(run())
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)

@@ -34,6 +34,22 @@ LOOP_LAG = Gauge(
     "How late the event loop was, at worst, within the last second.",
     multiprocess_mode="livemax",
 )
+DECISIONS = Counter(
+    "tollgate_decisions", "Calls authorized and refused, by reason.", ["decision", "reason"]
+)
+DIRECTIVES = Counter("tollgate_directives", "What running calls were told.", ["directive"])
+POSTED = Counter("tollgate_outbox_entries_posted", "Outbox entries that reached the ledger.")
+SWEPT = Counter("tollgate_leases_swept", "Lease entries that were due, by what was done.", ["deed"])
+REBUILDS = Counter("tollgate_shard_rebuilds", "Shards rebuilt because the live store lost them.")
+ALARMS = Counter("tollgate_alarms", "What an operator must look at.", ["alarm"])
+AUDIT_DIFFERENCES = Gauge(
+    "tollgate_audit_differences",
+    "Tenants whose live balance differs from the ledger.",
+    multiprocess_mode="livemax",
+)
+OUTBOX_DEPTH = Gauge(
+    "tollgate_outbox_depth", "Outbox entries not posted yet.", multiprocess_mode="livemax"
+)
 
 
 def exposition(processes: str | None = None) -> bytes:

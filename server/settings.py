@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from quota.timing import Timing
+
 PREFIX = "TOLLGATE_"
 KEY_FORM = r"^tg_[A-Za-z0-9]{1,32}_[A-Za-z0-9]{20,128}$"
 
@@ -170,6 +172,19 @@ class Settings(BaseSettings):
                 "with at least 20 letters and digits as the secret"
             )
         return self
+
+    def timing(self) -> Timing:
+        """What every batch for the live store carries."""
+        return Timing(
+            lease_ms=self.lease_ms,
+            grace_ms=self.grace_ms,
+            late_window_ms=self.late_window_s * 1000,
+            retention_ms=self.settled_retention_s * 1000,
+            reserve_ms=self.reserve_s * 1000,
+            low_water_ms=self.low_water_s * 1000,
+            min_start_ms=self.min_start_s * 1000,
+            max_outbox=self.max_outbox,
+        )
 
     def shown(self) -> dict[str, str]:
         """Every setting as variable and value, secrets hidden."""

@@ -32,9 +32,7 @@ async def compose(entry: OutboxEntry, book: PriceBook) -> Entry:
     if isinstance(entry, DebitedEntry):
         request_id = entry.key.removeprefix("!")
         reason = entry.note.decode()
-        return PostedDebit(
-            entry.n, entry.tenant, request_id, entry.digest, entry.amount, reason
-        )
+        return PostedDebit(entry.n, entry.tenant, request_id, entry.digest, entry.amount, reason)
     return Crossing(entry.n, entry.tenant, _CROSSINGS[entry.event], _moment(entry.at_ms))
 
 

@@ -15,7 +15,9 @@ from ledger.shards import Mark, Shards
 from quota.errors import StoreUnavailable
 from quota.shard_state import ShardState
 from quota.store import ShardReader
-from server.metrics import REBUILDS
+from server.metrics import ALARMS, REBUILDS
+
+FRESH = Mark(epoch=1, n=0)
 
 log = structlog.get_logger(__name__)
 
@@ -45,15 +47,7 @@ class ShardKeeper:
             if _fits(state, mark):
                 self.admitted_runs += 1
                 return state.epoch
-            log.error(
-                "shard is rebuilt",
-                shard=shard,
-                stored_epoch=state.epoch,
-                ledger_epoch=mark.epoch,
-                stored_n=state.last_n,
-                ledger_n=mark.n,
-                torn=state.torn,
-            )
+            _tell(shard, state, mark)
             if state.torn and _fits(replace(state, torn=False), mark) and self._drain is not None:
                 await self._drain(shard)
             return await self._rebuild(shard)
@@ -75,6 +69,22 @@ class ShardKeeper:
             return state.epoch
         REBUILDS.inc()
         return epoch
+
+
+def _tell(shard: int, state: ShardState, mark: Mark) -> None:
+    if not state.epoch and mark == FRESH:
+        log.info("shard is new", shard=shard)
+        return
+    ALARMS.labels("shard_lost").inc()
+    log.error(
+        "the live store lost a shard or went back; it is rebuilt from the ledger",
+        shard=shard,
+        stored_epoch=state.epoch,
+        ledger_epoch=mark.epoch,
+        stored_n=state.last_n,
+        ledger_n=mark.n,
+        torn=state.torn,
+    )
 
 
 def _fits(state: ShardState, mark: Mark) -> bool:

@@ -34,19 +34,21 @@ class OutboxPoster:
     ) -> None:
         self._shard, self._store, self._reader = shard, store, reader
         self._journal, self._book = journal, book
+        self.posted = 0  # groups since the start
 
     async def run(self) -> None:
         """Posts for ever; waits out stores that are away."""
         pause_s = PAUSE_MIN_S
         while True:
+            posted_before = self.posted
             try:
                 await self._follow()
             except (EpochChanged, OutboxGap) as error:
                 log.warning("outbox is read anew", shard=self._shard, why=type(error).__name__)
             except (LedgerError, QuotaError) as error:
                 log.warning("outbox waits", shard=self._shard, why=str(error)[:200])
+            pause_s = PAUSE_MIN_S if self.posted > posted_before else min(PAUSE_MAX_S, 2 * pause_s)
             await asyncio.sleep(pause_s)
-            pause_s = min(PAUSE_MAX_S, pause_s * 2)
 
     async def drain(self) -> None:
         """Posts what is queued without telling the shard: before a torn shard is wiped."""
@@ -66,6 +68,7 @@ class OutboxPoster:
                 verdicts = await self._post(int(state.epoch), entries)
                 await self._confirm(entries, verdicts)
                 n = entries[-1].n
+                self.posted += 1
             elif (await self._reader.state()).epoch != state.epoch:
                 raise EpochChanged(f"shard {self._shard} was rebuilt")
 

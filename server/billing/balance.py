@@ -2,6 +2,9 @@
 
 from hashlib import blake2b
 
+from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1 import common_pb2
+
 from ledger.errors import KeyReused as LedgerKeyReused
 from ledger.tenants import Tenants
 from quota.batch import Simple
@@ -14,8 +17,6 @@ from server.calls.asking import final_failure
 from server.calls.directory import TenantDirectory
 from server.calls.replies import timestamp
 from server.errors import InsufficientFunds, KeyReused
-from tollgate.v1 import billing_pb2 as pb
-from tollgate.v1 import common_pb2
 
 
 class BalanceDesk:
@@ -37,9 +38,7 @@ class BalanceDesk:
         form.id("tenant_id", request.tenant_id)
         form.done()
         account = await self._directory.account(request.tenant_id)
-        known = self._directory.learn(
-            request.tenant_id, account.profile_version, account.profile
-        )
+        known = self._directory.learn(request.tenant_id, account.profile_version, account.profile)
         return pb.GetBalanceResponse(
             currency=known.profile.currency,
             balance_micros=account.balance,
@@ -69,9 +68,7 @@ class BalanceDesk:
             posted = await self._debit(request, -amount)
         account = await self._directory.account(request.tenant_id)
         return pb.AdjustBalanceResponse(
-            settlement=(
-                common_pb2.SETTLEMENT_POSTED if posted else common_pb2.SETTLEMENT_ACCEPTED
-            ),
+            settlement=(common_pb2.SETTLEMENT_POSTED if posted else common_pb2.SETTLEMENT_ACCEPTED),
             balance_micros=account.balance,
         )
 

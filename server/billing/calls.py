@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from tollgate.v1 import billing_pb2 as pb
 
+from ledger.call import PagePosition
 from ledger.calls import Calls
 from server.billing.form import Form
 from server.billing.paging import page_size, position, token
 from server.calls.ledger_replies import settled_call
 from server.errors import InvalidFields, Violation
-from tollgate.v1 import billing_pb2 as pb
 
 
 class SettledCallDesk:
@@ -29,7 +30,7 @@ class SettledCallDesk:
             _moment(request.settled_from) if request.HasField("settled_from") else None,
             _moment(request.settled_before) if request.HasField("settled_before") else None,
             size,
-            None if after is None else (_time_of(after[0]), after[1]),
+            None if after is None else PagePosition(_time_of(after[0]), after[1]),
         )
         last = records[-1] if len(records) == size else None
         return pb.ListCallsResponse(

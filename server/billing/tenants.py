@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from tollgate.v1 import billing_pb2 as pb
 
 from ledger.tenant import LIMIT_NAMES, Limits, NewTenant, Tenant, TenantChanges
 from ledger.tenants import Tenants
 from server.background.applying import ChangeApplier
 from server.billing.form import CURRENCY, Form
 from server.billing.paging import page_size, position, token
-from tollgate.v1 import billing_pb2 as pb
 
 PLAIN_PATHS = frozenset({"name", "time_zone", "tariff", "suspended"})
 
@@ -65,9 +65,7 @@ class TenantDesk:
     async def update(self, request: pb.UpdateTenantRequest) -> pb.UpdateTenantResponse:
         """Changes what the mask names, and applies it to running calls."""
         changes = _changes(request)
-        tenant = await self._tenants.update(
-            request.request_id, request.tenant.tenant_id, changes
-        )
+        tenant = await self._tenants.update(request.request_id, request.tenant.tenant_id, changes)
         await self._applier.apply(tenant.id, tenant.version)
         return pb.UpdateTenantResponse(tenant=shown(tenant))
 

@@ -13,7 +13,7 @@ from quota.operation import Operation
 from quota.store import QuotaStore
 from server.calls.directory import Known, TenantDirectory
 from server.calls.price_book import PriceBook, Pricing
-from server.errors import InvalidFields, KeyReused, OutboxFull, StoreUnavailable, Violation
+from server.errors import KeyReused, OutboxFull, StoreUnavailable
 
 MAX_ROUNDS = 8
 
@@ -70,6 +70,5 @@ def final_failure(result: Result) -> Exception:
         return OutboxFull()
     if code in (Code.CLOCK, Code.OUT_OF_MEMORY):
         return StoreUnavailable("redis")
-    if code == Code.BAD_FORM:
-        return InvalidFields([Violation("usage.quantities", "amounts to more than can be counted")])
-    return RuntimeError(f"the live store answered {Code(code).name}")
+    detail = result.detail if isinstance(result, Refused) else ()
+    return RuntimeError(f"the live store answered {Code(code).name} {detail}")

@@ -7,7 +7,11 @@ it; so nothing is lost while gateways live, and nothing is charged twice.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ledger.calls import Calls, SettledCallRecord
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
+
+from ledger.call import SettledCallRecord
+from ledger.calls import Calls
 from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter, UnknownTenant
 from quota.decision import CallResult, Reason, State
 from quota.operation import NONE, Authorize, Charge, LookCall, Settle
@@ -21,8 +25,6 @@ from server.calls.refusal_log import RefusalLog
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
 from server.errors import CallUnknown, InvalidFields, Violation
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 OUTCOME_INCOMPLETE = int(common_pb2.OUTCOME_INCOMPLETE)
 
@@ -222,8 +224,8 @@ class CallDesk:
                 digest,
                 times.pack(),
                 request.outcome,
-                request.corrects_usage,
-                opens,
+                int(request.corrects_usage),
+                int(opens),
             )
 
         return build
@@ -272,9 +274,7 @@ class CallDesk:
         Only once it is posted: the gateway repeats until it is.
         """
         if result.known and self._store.is_posted(request.tenant_id, result.n):
-            await self._record_late(
-                request, result.outcome, unpack_usage(result.usage), quantities
-            )
+            await self._record_late(request, result.outcome, unpack_usage(result.usage), quantities)
 
     async def _record_late(
         self,

@@ -107,17 +107,19 @@ class Bounds(NamedTuple):
         limits = tenant.limits
         return cls(
             limits.credit_limit_micros,
-            *(
-                NONE if limit is None else limit
-                for limit in (
-                    limits.daily_cap_micros,
-                    limits.call_cost_limit_micros,
-                    limits.concurrent_calls,
-                    limits.low_balance_threshold_micros,
-                )
-            ),
+            _bound(limits.daily_cap_micros),
+            _bound(limits.call_cost_limit_micros),
+            _bound(limits.concurrent_calls),
+            _bound(limits.low_balance_threshold_micros),
             int(tenant.suspended),
         )
+
+
+def _bound(limit: int | None) -> int:
+    return NONE if limit is None else limit
+
+
+UNCHANGED = Bounds(0, NONE, NONE, NONE, NONE, 0)
 
 
 def load_of(snapshot: TenantSnapshot) -> Load:
@@ -138,7 +140,7 @@ def apply_of(tenant_id: str, change: Change) -> Apply:
     """The operation that brings one change of a tenant to the live store."""
     settings = change.settings
     if settings is None:
-        return Apply(tenant_id, change.version, change.credit_micros or 0, 0, 0, *[NONE] * 4, 0, "")
+        return Apply(tenant_id, change.version, change.credit_micros or 0, 0, *UNCHANGED, "")
     changed_profile = settings.profile_version == change.version
     profile = profile_of(settings).pack() if changed_profile else ""
     return Apply(tenant_id, change.version, 0, 1, *Bounds.of(settings), profile)

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
-from ledger.calls import SettledCallRecord
+from ledger.call import SettledCallRecord
 from server.calls.packing import Parties
 from server.calls.replies import days
 from server.errors import KeyReused
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 
 def require_same_call(record: SettledCallRecord, model: str, parties: Parties) -> None:
@@ -80,7 +80,7 @@ def settled_call(record: SettledCallRecord) -> common_pb2.Call:
         cost=_cost(record),
         spend_by_day=days(record.spend_by_day),
         late_usage=(
-            common_pb2.Usage(quantities=record.late_usage) if record.late_usage else None
+            common_pb2.Usage(quantities=record.late_usage.usage) if record.late_usage else None
         ),
     )
 

@@ -34,12 +34,10 @@ def unpack_usage(packed: bytes) -> dict[str, int]:
         return {}
     fields = msgpack.unpackb(packed)
     placed, named = fields if len(fields) == 2 and isinstance(fields[0], list) else (fields, {})
-    usage = {
-        meter: quantity
-        for meter, quantity in zip(GLOSSARY, placed, strict=False)
-        if quantity
+    usage: dict[str, int] = {
+        meter: quantity for meter, quantity in zip(GLOSSARY, placed, strict=False) if quantity
     }
-    return usage | named
+    return {**usage, **named}
 
 
 class Parties(NamedTuple):

@@ -5,10 +5,10 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 
 import structlog
+from tollgate.v1 import call_authorization_pb2 as pb
 
 from ledger.errors import LedgerError
-from ledger.refusals import Refusal, RefusalCount, Refusals
-from tollgate.v1 import call_authorization_pb2 as pb
+from ledger.refusals import Refusal, RefusalKey, Refusals
 
 FLUSH_S = 2.0
 MAX_DETAILS = 10_000
@@ -21,21 +21,24 @@ class RefusalLog:
 
     def __init__(self, refusals: Refusals) -> None:
         self._refusals = refusals
-        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._counts: Counter[RefusalKey] = Counter()
         self._details: deque[Refusal] = deque(maxlen=MAX_DETAILS)
 
     def note(self, day: str, request: pb.AuthorizeRequest, refusal: pb.Refusal) -> None:
         """Counts one refusal."""
         reason = pb.RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_")
-        self._counts[request.tenant_id, day, reason] += 1
+        self._counts[RefusalKey(request.tenant_id, day, reason)] += 1
         self._details.append(
             Refusal(
                 tenant=request.tenant_id,
+                at=datetime.now(UTC),
+                reason=reason,
                 call_id=request.call_id,
                 model=request.model,
                 caller=request.caller,
-                reason=reason,
-                refused_at=datetime.now(UTC),
+                callee=request.callee,
+                direction=int(request.direction),
+                assistant_id=request.assistant_id,
             )
         )
 
@@ -45,9 +48,8 @@ class RefusalLog:
         details, self._details = self._details, deque(maxlen=MAX_DETAILS)
         if not counts:
             return
-        rows = [RefusalCount(*key, count) for key, count in counts.items()]
         try:
-            await self._refusals.flush(rows, list(details))
+            await self._refusals.flush(counts, list(details))
         except LedgerError as error:
             log.warning("refusals are not written yet", error=type(error).__name__)
             self._counts.update(counts)

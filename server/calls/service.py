@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import call_authorization_pb2_grpc as pb_grpc
+
 from server.calls.desk import CallDesk
 from server.calls.lookup import CallLookup
 from server.interceptors.principal import current_principal
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import call_authorization_pb2_grpc as pb_grpc
 
 
 class CallAuthorizationService(pb_grpc.CallAuthorizationServiceServicer):
@@ -15,9 +16,7 @@ class CallAuthorizationService(pb_grpc.CallAuthorizationServiceServicer):
     def __init__(self, desk: CallDesk, lookup: CallLookup) -> None:
         self._desk, self._lookup = desk, lookup
 
-    async def Authorize(
-        self, request: pb.AuthorizeRequest, context: Any
-    ) -> pb.AuthorizeResponse:
+    async def Authorize(self, request: pb.AuthorizeRequest, context: Any) -> pb.AuthorizeResponse:
         current_principal().require(request.tenant_id)
         return await self._desk.authorize(request)
 

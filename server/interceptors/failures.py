@@ -9,6 +9,7 @@ import structlog
 
 from server.errors import Failure, Told, tell, tell_unknown
 from server.interceptors.chain import Behaviour, Context, Method
+from server.store_failures import failure_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ class Failures:
                     raise
                 told = _unforeseen(method, error)
             except Exception as error:
-                told = _unforeseen(method, error)
+                known = failure_of(error)
+                told = _unforeseen(method, error) if known is None else tell(known)
             # Only an abort sends a status without headers, which clients may retry.
             return await context.abort(told.code, told.text, told.trailers)
 

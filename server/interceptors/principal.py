@@ -36,6 +36,11 @@ class Principal(NamedTuple):
         if not self.may_use(tenant_id):
             raise PermissionDenied
 
+    def require_all(self) -> None:
+        """Raise PermissionDenied unless the key reaches every tenant."""
+        if self.tenants is not None:
+            raise PermissionDenied
+
 
 _current: ContextVar[Principal] = ContextVar("principal")
 

@@ -1,0 +1,65 @@
+"""What an installation needs before its first request: schema, shards, price book, first key."""
+
+import os
+import secrets
+from pathlib import Path
+
+from ledger.errors import KeyReused, LedgerError, MigrationRefused, ShardCountMismatch
+from ledger.keys import ApiKeys
+from ledger.migrate import migrate
+from ledger.pool import open_pool
+from ledger.price_book import price_book_document
+from ledger.shards import Shards
+from ledger.tariffs import Tariffs
+from server.interceptors.principal import ADMIN
+from server.settings import Misconfigured, Settings
+
+ADMIN_KEY_FILE = "admin.key"
+PRICE_BOOK_REQUEST = "built-in-price-book-1"
+
+
+async def prepare(settings: Settings, dsn: str) -> None:
+    """Makes the ledger ready; repeating it changes nothing. Raises Misconfigured."""
+    try:
+        await migrate(dsn)
+        pool = await open_pool(dsn, max_size=2)
+        try:
+            await Shards(pool).fix_count(settings.shards)
+            await Tariffs(pool).put(PRICE_BOOK_REQUEST, price_book_document())
+            await ApiKeys(pool).adopt(admin_key(settings), "first administrator", (ADMIN,))
+        finally:
+            await pool.close()
+    except ShardCountMismatch as error:
+        raise Misconfigured(
+            f"TOLLGATE_SHARDS is {error.wanted}, but this installation was made with "
+            f"{error.stored} shards and cannot change: set TOLLGATE_SHARDS={error.stored}."
+        ) from error
+    except KeyReused as error:
+        raise Misconfigured(
+            "TOLLGATE_BOOTSTRAP_ADMIN_KEY has the id of another key: choose another id."
+        ) from error
+    except (MigrationRefused, LedgerError) as error:
+        raise Misconfigured(f"The ledger is not usable (TOLLGATE_POSTGRES_DSN): {error}") from error
+
+
+def admin_key(settings: Settings) -> str:
+    """The first administrator's key: the setting, or one made once and kept in the state directory
+    for the command line, readable by its owner alone.
+    """
+    if settings.bootstrap_admin_key is not None:
+        return settings.bootstrap_admin_key.get_secret_value()
+    path = admin_key_path(settings.state_dir)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = f"tg_{secrets.token_hex(8)}_{secrets.token_hex(32)}"
+        temporary = path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(key + "\n")
+        temporary.rename(path)
+    return path.read_text().strip()
+
+
+def admin_key_path(state_dir: Path) -> Path:
+    """Where the key that was made lies."""
+    return state_dir.expanduser().absolute() / ADMIN_KEY_FILE

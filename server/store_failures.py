@@ -1,0 +1,68 @@
+"""What the stores raise, and which failure a client is told of it: the second half of the table."""
+
+from collections.abc import Callable
+
+from ledger import errors as ledger
+from quota import errors as quota
+from server.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    Failure,
+    InvalidFields,
+    KeyReused,
+    NotFound,
+    StoreUnavailable,
+    TenantUnknown,
+    Violation,
+)
+
+
+def _invalid(field: str, reason: str) -> Callable[[Exception], Failure]:
+    return lambda error: InvalidFields([Violation(field, str(error), reason)])
+
+
+def _tariff_rejected(error: Exception) -> Failure:
+    assert isinstance(error, ledger.TariffRejected)
+    problems = (problem.partition(" ") for problem in error.problems)
+    return InvalidFields(
+        [
+            Violation(f"tariff.{field.rstrip(':')}", description, "INVALID_TARIFF")
+            for field, _, description in problems
+        ]
+    )
+
+
+FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
+    quota.StoreUnavailable: lambda _: StoreUnavailable("redis"),
+    quota.StoreUnfit: lambda _: StoreUnavailable("redis"),
+    ledger.LedgerUnavailable: lambda _: StoreUnavailable("postgres"),
+    ledger.KeyReused: lambda _: KeyReused(),
+    ledger.UnknownTenant: lambda _: TenantUnknown(),
+    ledger.UnknownCall: lambda _: NotFound("CALL_UNKNOWN", "the ledger holds no such call"),
+    ledger.TariffUnknown: lambda _: NotFound("UNKNOWN_TARIFF", "there is no such tariff"),
+    ledger.ApiKeyUnknown: lambda _: NotFound("UNKNOWN_API_KEY", "there is no such key"),
+    ledger.TenantExists: lambda _: AlreadyExists(
+        "TENANT_EXISTS", "another request has created a tenant of this id"
+    ),
+    ledger.TariffRejected: _tariff_rejected,
+    ledger.UnknownMeter: _invalid("usage.quantities", "UNKNOWN_METER"),
+    ledger.QuantityOutOfRange: _invalid("usage.quantities", "QUANTITY_OUT_OF_RANGE"),
+    ledger.CostOutOfRange: _invalid("usage.quantities", "COST_OUT_OF_RANGE"),
+    ledger.AmountOutOfRange: _invalid("amount_micros", "AMOUNT_OUT_OF_RANGE"),
+    ledger.LimitOutOfRange: _invalid("tenant.limits", "LIMIT_OUT_OF_RANGE"),
+    ledger.TimeZoneUnknown: _invalid("tenant.time_zone", "UNKNOWN_TIME_ZONE"),
+    ledger.ApiKeyMalformed: _invalid("api_key", "MALFORMED_API_KEY"),
+    ledger.BalanceOutOfRange: lambda error: FailedPrecondition("BALANCE_OUT_OF_RANGE", str(error)),
+    ledger.CurrencyMismatch: lambda error: FailedPrecondition("CURRENCY_MISMATCH", str(error)),
+    ledger.NotAllowed: _invalid("request", "INVALID"),
+    ledger.EpochChanged: lambda _: StoreUnavailable("redis"),
+}
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """The failure that a store's error stands for; None for one that nobody should see."""
+    for kind in type(error).__mro__:
+        make = FAILURES.get(kind)
+        if make is not None:
+            return make(error)
+    return None
