@@ -155,6 +155,7 @@ class Generator:
             retention_ms=pick([600_000, 30_000]),
             reserve_ms=pick([60_000, 60_000, 7_001]),
             low_water_ms=pick([20_000, 20_000, 3_333]),
+            min_start_ms=pick([10_000, 10_000, 3_333]),
             max_outbox=pick([1_000, 1_000, 1_000, 4]),
         )
 
