@@ -52,7 +52,7 @@ def runnable(program: Program, home: Path, user: Account | None) -> Program:
     if not copy.exists():
         unfinished = copy.with_suffix(".part")
         shutil.rmtree(unfinished, ignore_errors=True)
-        for tree in (package / "pginstall", libraries):
+        for tree in filter(Path.exists, (package / "pginstall", libraries)):
             place = unfinished / tree.relative_to(package.parent)
             shutil.copytree(tree, place, symlinks=True, copy_function=_link_or_copy)
         unfinished.rename(copy)
