@@ -1,0 +1,152 @@
+"""Everything that this package raises on purpose.
+
+LedgerError
+├── LedgerUnavailable     Postgres did not answer; whether a change was made is unknown
+├── KeyReused             the same request id with other content
+├── NotKnown
+│   ├── UnknownTenant
+│   ├── UnknownCall
+│   ├── TariffUnknown
+│   └── ApiKeyUnknown
+├── TenantExists
+├── NotAllowed            a value that the caller must change
+│   ├── TariffRejected        with the list of problems
+│   ├── UnknownMeter
+│   ├── QuantityOutOfRange
+│   ├── CostOutOfRange
+│   ├── AmountOutOfRange
+│   ├── BalanceOutOfRange
+│   ├── LimitOutOfRange
+│   ├── TimeZoneUnknown
+│   ├── CurrencyMismatch
+│   └── ApiKeyMalformed
+├── EpochChanged          the shard was rebuilt meanwhile
+├── OutboxGap             an outbox entry is missing before this one
+├── ShardCountMismatch    the installation was made with another number of shards
+├── MigrationRefused      the schema is not one that this release can take forward
+└── InvariantBroken       the database refused what the code must never ask for
+"""
+
+from collections.abc import Sequence
+
+
+class LedgerError(Exception):
+    """Any error of this package."""
+
+
+class LedgerUnavailable(LedgerError):
+    """Postgres did not answer in time or at all: the outcome of a change is unknown, ask again."""
+
+
+class KeyReused(LedgerError):
+    """A request id was used before with other content."""
+
+
+class NotKnown(LedgerError):
+    """What was named does not exist."""
+
+
+class UnknownTenant(NotKnown):
+    """There is no such tenant."""
+
+
+class UnknownCall(NotKnown):
+    """The ledger holds no such call."""
+
+
+class TariffUnknown(NotKnown):
+    """There is no such tariff."""
+
+
+class ApiKeyUnknown(NotKnown):
+    """There is no such API key."""
+
+
+class TenantExists(LedgerError):
+    """A tenant of this id was created by another request."""
+
+
+class NotAllowed(LedgerError):
+    """A value is outside what is allowed; nothing was changed."""
+
+
+class TariffRejected(NotAllowed):
+    """A tariff document cannot be taken. `problems` are texts that start with a field path."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class UnknownMeter(NotAllowed):
+    """The tariff does not price `meter`."""
+
+    def __init__(self, meter: str) -> None:
+        super().__init__("the tariff does not price a reported meter")
+        self.meter = meter
+
+
+class QuantityOutOfRange(NotAllowed):
+    """The quantity of `meter` is not a whole number from 0 to 10**12."""
+
+    def __init__(self, meter: str) -> None:
+        super().__init__(f"the quantity of {meter} must be a whole number from 0 to 10^12")
+        self.meter = meter
+
+
+class CostOutOfRange(NotAllowed):
+    """A call would cost more than 10**12 micros."""
+
+
+class AmountOutOfRange(NotAllowed):
+    """An amount is not from 1 to 10**12 micros."""
+
+
+class BalanceOutOfRange(NotAllowed):
+    """A balance would leave −10**15 to 10**15 micros."""
+
+
+class LimitOutOfRange(NotAllowed):
+    """A limit of a tenant is outside its range."""
+
+
+class TimeZoneUnknown(NotAllowed):
+    """The name is not an IANA time zone."""
+
+
+class CurrencyMismatch(NotAllowed):
+    """A tariff's currency is not its tenant's."""
+
+
+class ApiKeyMalformed(NotAllowed):
+    """The text is not `tg_<key_id>_<secret>`."""
+
+
+class EpochChanged(LedgerError):
+    """The shard's epoch is not the one that was expected: nothing was posted."""
+
+
+class OutboxGap(LedgerError):
+    """The first entry is not the one that follows the last posted; `expected` tells its number."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"expected outbox entry {expected}, found {found}")
+        self.expected = expected
+        self.found = found
+
+
+class ShardCountMismatch(LedgerError):
+    """The installation was made with `stored` shards; the count cannot change."""
+
+    def __init__(self, stored: int, wanted: int) -> None:
+        super().__init__(f"this installation has {stored} shards, not {wanted}")
+        self.stored = stored
+        self.wanted = wanted
+
+
+class MigrationRefused(LedgerError):
+    """An applied migration was changed, or is not part of this release."""
+
+
+class InvariantBroken(LedgerError):
+    """The database refused a row that breaks a rule of the ledger; a bug, nothing was changed."""

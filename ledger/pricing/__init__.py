@@ -1,0 +1,1 @@
+"""What a tariff is made of: meters, prices, increments, rounding, and the reading of documents."""
