@@ -1,0 +1,74 @@
+"""Reads settled calls, and records what is reported after a call was closed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ledger.call import LateUsage, PagePosition, SettledCallRecord
+from ledger.pool import Pool, Row
+from ledger.sql import statements
+from ledger.transaction import reading
+
+SQL = statements("calls")
+
+_PLAIN_COLUMNS = tuple(
+    name
+    for name in SettledCallRecord.__slots__
+    if name not in ("cost", "spend_by_day", "late_usage")
+)
+
+
+class Calls:
+    """Settled calls of one tenant at a time. Every method raises LedgerUnavailable."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def find(self, tenant: str, call_id: str) -> SettledCallRecord | None:
+        """One call; None when the ledger does not hold it."""
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow(SQL["find_call"], tenant, call_id)
+        return None if row is None else _record(row)
+
+    async def list(
+        self,
+        tenant: str,
+        settled_from: datetime | None,
+        settled_before: datetime | None,
+        limit: int,
+        page_position: PagePosition | None = None,
+    ) -> Sequence[SettledCallRecord]:
+        """At most `limit` calls, the newest settlement first; None does not bound.
+
+        The next page follows the last call's `page_position`.
+        """
+        after = page_position or PagePosition(datetime.max.replace(tzinfo=UTC), "")
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(
+                SQL["list_calls"], tenant, settled_from, settled_before, limit, *after
+            )
+        return [_record(row) for row in rows]
+
+    async def record_late_usage(
+        self, tenant: str, call_id: str, usage: Mapping[str, int], elapsed_ms: int | None
+    ) -> None:
+        """Keeps the highest quantity of each meter. Raises UnknownCall."""
+        async with reading(self._pool) as connection:
+            await connection.execute(
+                SQL["record_late_usage"], tenant, call_id, dict(usage), elapsed_ms
+            )
+
+
+def _record(row: Row) -> SettledCallRecord:
+    values: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS}
+    late = row["late_quantities"]
+    return SettledCallRecord(
+        **values,
+        cost=_pairs(row["cost"]),
+        spend_by_day=_pairs(row["spend_by_day"]),
+        late_usage=None if late is None else LateUsage(late, row["late_elapsed_ms"]),
+    )
+
+
+def _pairs(array: list[list[Any]]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, amount_micros) for name, amount_micros in array)

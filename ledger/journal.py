@@ -1,0 +1,99 @@
+"""Posts outbox entries: one transaction for a group, repeatable after a crash at any point."""
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+from ledger.columns import columns
+from ledger.entry import Entry, PostedDebit, SettledCall, Verdict
+from ledger.errors import EpochChanged, OutboxGap
+from ledger.group import CALL_CONTENT, Found, Known, Place, decide
+from ledger.group_writing import write
+from ledger.pool import Connection, Pool, Row
+from ledger.sql import statements
+from ledger.transaction import transact
+
+SQL = statements("journal")
+
+
+class Journal:
+    """The only writer of calls and of money that the live store moved."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def post(self, shard: int, epoch: int, entries: Sequence[Entry]) -> list[Verdict]:
+        """Posts a group whose numbers are consecutive; the verdicts are in the entries' order.
+
+        Entries that were posted before get the verdict that they had. Raises EpochChanged when
+        the shard was rebuilt, OutboxGap when entries are missing, LedgerUnavailable when the
+        outcome is unknown: then post the same group again.
+        """
+        if not entries:
+            return []
+        for expected, entry in enumerate(entries, start=entries[0].n):
+            if entry.n != expected:
+                raise OutboxGap(expected, entry.n)
+
+        async def work(connection: Connection) -> list[Verdict]:
+            return await _post(connection, shard, epoch, entries)
+
+        return await transact(self._pool, work)
+
+
+async def _post(
+    connection: Connection, shard: int, epoch: int, entries: Sequence[Entry]
+) -> list[Verdict]:
+    posted_n = await _lock_shard(connection, shard, epoch)
+    if entries[0].n > posted_n + 1:
+        raise OutboxGap(posted_n + 1, entries[0].n)
+    funds = await _funds(connection, entries)
+    known = await _known(connection, posted_n, entries, funds)
+    plan = decide(shard, epoch, entries, known)
+    if entries[-1].n > posted_n:
+        await write(connection, shard, epoch, plan, funds)
+        await connection.execute(SQL["store_progress"], shard, epoch, entries[-1].n)
+    return plan.verdicts
+
+
+async def _lock_shard(connection: Connection, shard: int, epoch: int) -> int:
+    stored = await connection.fetchval(SQL["share_epoch"], shard)
+    if stored != epoch:
+        raise EpochChanged(f"shard {shard} is in epoch {stored}, not {epoch}")
+    progress = await connection.fetchrow(SQL["lock_progress"], shard)
+    if progress is None or progress["epoch"] != epoch:
+        raise EpochChanged(f"shard {shard} has no progress in epoch {epoch}")
+    return int(progress["n"])
+
+
+async def _funds(connection: Connection, entries: Sequence[Entry]) -> list[Row]:
+    tenants = {entry.tenant for entry in entries if isinstance(entry, SettledCall | PostedDebit)}
+    return await connection.fetch(SQL["find_funds"], list(tenants)) if tenants else []
+
+
+async def _known(
+    connection: Connection, posted_n: int, entries: Sequence[Entry], funds: Sequence[Row]
+) -> Known:
+    calls = [(e.tenant, e.call_id) for e in entries if isinstance(e, SettledCall)]
+    debits = [(e.tenant, e.request_id) for e in entries if isinstance(e, PostedDebit)]
+    found_calls = await connection.fetch(SQL["find_calls"], *columns(calls)) if calls else []
+    found_debits = await connection.fetch(SQL["find_requests"], *columns(debits)) if debits else []
+    return Known(
+        posted_n,
+        {(row["tenant"], row["call_id"]): _found_call(row) for row in found_calls},
+        {(row["scope"], row["request_id"]): _found_request(row) for row in found_debits},
+        {row["tenant"]: row["currency"] for row in funds},
+    )
+
+
+def _found_call(row: Row) -> Found:
+    place = Place(row["shard"], row["epoch"], row["n"])
+    return Found(place, _content(row))
+
+
+_content = itemgetter(*CALL_CONTENT)
+
+
+def _found_request(row: Row) -> Found:
+    response = row["response"] or {}
+    place = Place(*response["debit"]) if "debit" in response else None
+    return Found(place, (row["digest"],))

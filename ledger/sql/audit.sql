@@ -1,0 +1,49 @@
+-- name: balances_as_of
+SELECT asked.tenant,
+       accounts.balance_micros - coalesce(since.amount_micros, 0)::bigint AS balance_micros
+FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS asked (tenant, version, n)
+JOIN accounts ON accounts.tenant = asked.tenant
+LEFT JOIN (
+    SELECT later.tenant, sum(later.amount_micros) AS amount_micros
+    FROM (
+        SELECT reading.tenant,
+               CASE kind WHEN 'overrun' THEN amount_micros ELSE -amount_micros END
+                   AS amount_micros
+        FROM unnest($3::text[], $5::bigint[]) AS reading (tenant, n)
+        JOIN (
+            SELECT tenant, n, kind, amount_micros
+            FROM postings
+            WHERE shard = $1 AND epoch = $2
+              AND n > (SELECT min(n) FROM unnest($5::bigint[]) AS every (n))
+        ) AS moved ON moved.tenant = reading.tenant AND moved.n > reading.n
+        UNION ALL
+        SELECT reading.tenant, amount_micros
+        FROM unnest($3::text[], $4::bigint[]) AS reading (tenant, version)
+        JOIN postings ON postings.tenant = reading.tenant AND postings.version > reading.version
+    ) AS later
+    GROUP BY later.tenant
+) AS since ON since.tenant = asked.tenant
+WHERE (SELECT epoch FROM shards WHERE shard = $1) = $2
+
+-- name: find_epoch
+SELECT epoch FROM shards WHERE shard = $1
+
+-- name: unbalanced
+WITH sides AS (
+    SELECT credit_account AS account, amount_micros FROM postings
+    UNION ALL
+    SELECT debit_account, -amount_micros FROM postings
+), sums AS (
+    SELECT account, sum(amount_micros) AS amount_micros FROM sides GROUP BY account
+)
+SELECT currency,
+       (
+           abs(sum(coalesce(sums.amount_micros, 0)))
+           + sum(abs(coalesce(balance_micros - coalesce(sums.amount_micros, 0), 0)))
+       )::bigint AS unbalanced_micros
+FROM accounts
+LEFT JOIN sums ON sums.account = accounts.id
+GROUP BY currency
+
+-- name: set_aside_count
+SELECT count(*) FROM set_aside
