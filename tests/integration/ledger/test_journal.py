@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import asyncpg
+import asyncpg.transaction
 import pytest
 
 from ledger.entry import Aside, Crossing, Deed, Entry, Verdict
@@ -240,6 +241,26 @@ async def test_a_group_lost_before_its_commit_leaves_nothing(
         await journal.post(0, 1, [settled_call(1)])
     assert await count(pool, "calls") + await count(pool, "postings") == 0
     await pool.execute("DROP TRIGGER crash ON shard_progress")
+    assert await journal.post(0, 1, [settled_call(1)]) == [Verdict(1, Deed.POSTED)]
+    assert await balance(pool) == -46_000
+
+
+async def test_a_group_whose_commit_was_not_answered_is_posted_once(
+    pool: Pool, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = asyncpg.transaction.Transaction._Transaction__commit  # type: ignore[attr-defined]
+
+    async def commit_and_lose_the_answer(transaction: object) -> None:
+        await commit(transaction)
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            asyncpg.transaction.Transaction, "_Transaction__commit", commit_and_lose_the_answer
+        )
+        with pytest.raises(LedgerUnavailable):
+            await journal.post(0, 1, [settled_call(1)])
+    assert await count(pool, "calls") == 1
     assert await journal.post(0, 1, [settled_call(1)]) == [Verdict(1, Deed.POSTED)]
     assert await balance(pool) == -46_000
 
