@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from quota import script
 from quota.batch import BatchReply, Header, Result, Status, decode, encode
@@ -65,7 +65,6 @@ class ShardLine:
         self._epoch = ""
         self._known_run = ""
         self._posted_waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._shas: dict[bool, str] = {}
 
     @property
     def epoch(self) -> str:
@@ -245,28 +244,34 @@ class ShardLine:
             dates,
         )
         packed = encode(header, operations)
+        library = script.library()
+        function = library.sparing if allow_oom else library.strict
         names = keys(self.shard, dates)
-        sha = self._shas.get(allow_oom) or await self._load_script(connection, allow_oom)
         try:
-            reply = await self._evalsha(connection, sha, names, packed)
-        except NoScriptError:
-            sha = await self._load_script(connection, allow_oom)
-            reply = await self._evalsha(connection, sha, names, packed)
+            reply = await self._call(connection, function, names, packed)
+        except ResponseError as error:
+            if "Function not found" not in str(error):
+                raise
+            await self._load(connection, library)
+            reply = await self._call(connection, function, names, packed)
         return decode(reply, operations)
 
     @staticmethod
-    async def _evalsha(
-        connection: AbstractConnection, sha: str, names: list[str], packed: bytes
+    async def _call(
+        connection: AbstractConnection, function: str, names: list[str], packed: bytes
     ) -> bytes:
-        await connection.send_command("EVALSHA", sha, len(names), *names, packed)
+        await connection.send_command("FCALL", function, len(names), *names, packed)
         reply: bytes = await connection.read_response()
         return reply
 
-    async def _load_script(self, connection: AbstractConnection, allow_oom: bool) -> str:
-        await connection.send_command("SCRIPT", "LOAD", script.source(allow_oom))
-        sha: bytes = await connection.read_response()
-        self._shas[allow_oom] = sha.decode()
-        return sha.decode()
+    @staticmethod
+    async def _load(connection: AbstractConnection, library: script.Library) -> None:
+        await connection.send_command("FUNCTION", "LOAD", library.code)
+        try:
+            await connection.read_response()
+        except ResponseError as error:
+            if "already exists" not in str(error):  # another process was quicker
+                raise
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

@@ -112,7 +112,9 @@ do
   end
 
   local function report_of_authorize(op)
-    return { total = op[16], weight = op[17], usage = op[18], elapsed_ms = op[19], free_ms = op[20] }
+    return {
+      total = op[16], weight = op[17], usage = op[18], elapsed_ms = op[19], free_ms = op[20],
+    }
   end
 
   -- Decides whether a call that has told its usage goes on; a refused one stays, with nothing held.
@@ -128,7 +130,7 @@ do
     if is_refused(call) then
       call[C_FLAGS] = call[C_FLAGS] - FLAG_REFUSED
     end
-    local short = reserve_target(account, tenant, call, op, today)
+    local short = not is_ended(call) and reserve_target(account, tenant, call, op, today)
     local directive = directive_of(account, tenant, call, short, today)
     return answer(account, tenant, call, REASON.NONE, directive, known, 0, today)
   end

@@ -138,6 +138,8 @@ do
     if account[VERSION] ~= op[3] or posted_n ~= op[4]
         or account[BALANCE] + account[UNPOSTED] ~= op[5] then
       return refuse(CODE.OUTDATED)
+    elseif not is_whole(account[BALANCE] + op[6], -MAX_BALANCE, MAX_BALANCE) then
+      return refuse(CODE.BAD_FORM, 5)
     end
     account[BALANCE] = account[BALANCE] + op[6]
     dirty_accounts[op[2]] = true
@@ -154,7 +156,8 @@ do
     end
     return {
       CODE.OK, account[BALANCE], account[UNPOSTED], account[RESERVED], account[ACTIVE_CALLS],
-      account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT], account[CONCURRENT_CALLS],
+      account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT],
+      account[CONCURRENT_CALLS],
       account[LOW_THRESHOLD], account[SUSPENDED], account[VERSION], account[PROFILE_VERSION],
       account[PROFILE], posted_n, spends,
     }

@@ -1,11 +1,9 @@
 """The real shard behind the same `apply` as the oracle: the script, with the clock handed in."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
 
 from quota import batch, keys, script
 from quota.batch import BatchReply, Header, Result, Status
@@ -19,11 +17,14 @@ CLOCK = "redis.call('TIME')"
 JUNK = b"\xc1junk"
 
 
-def source_with_clock() -> str:
-    """The script's text with its clock taken from ARGV[2] and ARGV[3]: seconds, microseconds."""
-    text = script.source()
+def library_with_clock() -> script.Library:
+    """The library with its clock taken from a batch's further arguments: seconds, microseconds."""
+    text = script.parts()
     assert text.count(CLOCK) == 1
-    return text.replace(CLOCK, "{ARGV[2], ARGV[3]}")
+    entry = "local function decide_batch(keys, args)"
+    assert text.count(entry) == 1
+    text = text.replace(CLOCK, "clock").replace(entry, entry + "\n  clock = {args[2], args[3]}")
+    return script.library_of("local clock\n" + text)
 
 
 class RealShard:
@@ -32,11 +33,11 @@ class RealShard:
     def __init__(self, redis: "Redis", config: Config, epoch: str = EPOCH) -> None:
         self.redis: Any = redis
         self.config = config
-        self.source = source_with_clock()
-        self.sha = hashlib.sha1(self.source.encode()).hexdigest()
+        self.library = library_with_clock()
         self.spend_days: set[str] = set()
         self.healthy: dict[Key, bytes] = {}
         self.redis.flushdb()
+        self.redis.function_load(self.library.code, replace=True)
         self.redis.hset(keys.key(0, "epoch"), mapping={"epoch": epoch, "n": 0, "posted": 0})
 
     def header(self, dates: Sequence[str], epoch: str = EPOCH) -> Header:
@@ -52,10 +53,7 @@ class RealShard:
         names = keys.keys(0, dates)
         packed = batch.encode(self.header(dates, epoch), operations)
         arguments = [*names, packed, now_ms // 1000, now_ms % 1000 * 1000 + 999]
-        try:
-            reply = self.redis.evalsha(self.sha, len(names), *arguments)
-        except NoScriptError:
-            reply = self.redis.eval(self.source, len(names), *arguments)
+        reply = self.redis.fcall(self.library.strict, len(names), *arguments)
         return batch.decode(reply, operations)
 
     def apply(

@@ -231,6 +231,8 @@ class OracleShard:
         read = (operation.version, operation.posted_n, operation.live)
         if read != (account.version, self.posted, account.balance + account.unposted):
             return no(Code.OUTDATED)
+        if abs(account.balance + operation.difference) > MAX_BALANCE_MICROS:
+            return no(Code.BAD_FORM)
         account.balance += operation.difference
         self.ledger[operation.tenant] += operation.difference
         return DONE
@@ -314,7 +316,7 @@ class OracleShard:
         call.refused = self._refusal(operation, till, others=till.account.active_calls - 1)
         if call.refused:
             return self._answer(operation, call, reason=call.refused, known=known)
-        short = self._reserve(operation, till)
+        short = False if call.ended else self._reserve(operation, till)
         return self._answer(operation, call, short=short, known=known)
 
     def _closed_to_all(self, operation: Authorize) -> Reason:
