@@ -186,3 +186,16 @@ async def test_a_pinned_key_needs_no_finder(ring: KeyRing, finder: Finder, clock
     principal = ring.recall("tg_root_" + SECRET)
     assert principal is not None
     assert principal.role == "admin"
+
+
+async def test_what_was_verified_is_forgotten_with_its_key(
+    ring: KeyRing, finder: Finder, clock: Clock
+) -> None:
+    await ring.ask(KEY)
+    assert ring.recall(KEY) is ring.recall(KEY)
+    other = Stored(hashlib.sha256(b"other").digest(), ("gateway",))
+    finder.keys["k1"] = other
+    clock.now += KEPT_S
+    await ring.ask("tg_k1_other")
+    with pytest.raises(Unauthenticated):
+        ring.recall(KEY)
