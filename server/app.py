@@ -54,6 +54,8 @@ from server.sockets import bind
 from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
+CHECK_TIMEOUT_S = 5.0
+
 
 async def run_worker(
     settings: Settings, index: int, *, ready: Callable[[], None], stop: asyncio.Event
@@ -159,9 +161,7 @@ class Parts:
         stack.push_async_callback(parts.store.close)
         stack.push_async_callback(parts.refusals.flush)
         for shard in parts._shards:
-            connection = await topology.connect(shard)
-            await identify(connection)
-            await connection.disconnect(nowait=True)
+            await _check_fit(topology, shard)
         await parts.book.refresh()
         return parts
 
@@ -203,6 +203,15 @@ class Parts:
             "redis": await _answers(self.readers[0].now_ms()),
             "postgres": await _answers(self._pool.fetchval("SELECT 1")),
         }
+
+
+async def _check_fit(topology: Topology, shard: int) -> None:
+    async with asyncio.timeout(CHECK_TIMEOUT_S):
+        connection = await topology.connect(shard)
+        try:
+            await identify(connection)
+        finally:
+            await connection.disconnect(nowait=True)
 
 
 class _ValidKeys(KeyFinder):
