@@ -131,7 +131,9 @@ class Parts:
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         # work beside the requests
-        self.applier = ChangeApplier(self.store, self.tenants, self.directory)
+        self.applier = ChangeApplier(
+            self.store, self.readers, self.tenants, self.directory, self.keeper
+        )
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
