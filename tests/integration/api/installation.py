@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -130,7 +130,8 @@ class Installation:
 
         async def end() -> None:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await task  # what it died of fails the test
 
         self._stack.push_async_callback(end)
         return task
@@ -188,7 +189,12 @@ def _finder(parts: Parts) -> Any:
 
 
 def clock_tariff(
-    name: str = "clock", rate: str = "0.06", currency: str = "USD", **fields: Any
+    name: str = "clock",
+    *,
+    rate: str = "0.06",
+    fee: str = "0.002",
+    currency: str = "USD",
+    **fields: Any,
 ) -> billing.Tariff:
     """A tariff that bills telephony only; at $0.06 a minute a millisecond costs one micro."""
     free = {
@@ -206,15 +212,15 @@ def clock_tariff(
         expected_per_minute=60_000,
     )
     analytics = billing.MeterPrice(
-        meter="analytics_reports", rate="0.002", unit=billing.RATE_UNIT_PER_CALL
+        meter="analytics_reports", rate=fee, unit=billing.RATE_UNIT_PER_CALL
     )
     model = billing.ModelPrices(model=MODEL, meters=[*meters, telephony, analytics])
     return billing.Tariff(name=name, currency=currency, models=[model], **fields)
 
 
 def usage(seconds: float) -> common_pb2.Usage:
-    """What so many seconds of a call report."""
-    return common_pb2.Usage(quantities={"telephony_ms": int(seconds * 1000)})
+    """What so many seconds of a call report; meters of which there is nothing are left out."""
+    return common_pb2.Usage(quantities={"telephony_ms": int(seconds * 1000)} if seconds else {})
 
 
 def fresh_id() -> str:
