@@ -7,6 +7,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+
 from tollgate.v1 import (
     billing_pb2,
     billing_pb2_grpc,

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from tests.integration.api.client import Client, Told
+from tests.integration.api.installation import MODEL, eventually, usage
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
-from tests.integration.api.client import Client, Told
-from tests.integration.api.installation import MODEL, eventually, usage
-
-CALL = {"caller": "+7000", "callee": "+7111", "direction": common_pb2.DIRECTION_INBOUND}
+CALL: dict[str, Any] = {
+    "caller": "+7000",
+    "callee": "+7111",
+    "direction": common_pb2.DIRECTION_INBOUND,
+}
 
 
 class Gateway:

@@ -8,10 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import grpc
-from tollgate.v1 import billing_pb2 as billing
-from tollgate.v1 import common_pb2
+from redis.asyncio import Redis
 
-from server.app import Parts, concerns
+from server.app import Parts, _ValidKeys, concerns
 from server.background.owning import Job
 from server.grpc_server import grpc_server
 from server.interceptors.chain import Chain
@@ -19,18 +18,20 @@ from server.interceptors.key_ring import KeyRing
 from server.interceptors.overload import Limiter
 from server.interceptors.principal import ADMIN
 from server.preparing import prepare
-from server.settings import Settings
+from server.settings import load
 from server.sockets import address_of, reserve
 from server.telemetry import telemetry
 from tests.integration.api.client import Client
+from tollgate.v1 import billing_pb2 as billing
+from tollgate.v1 import common_pb2
 
 ADMIN_KEY = "tg_admin_" + "a" * 32
 MODEL = "clock"
 # One second of a call on the test's tariff, in micros: one micro per millisecond.
 SECOND = 1_000
 PATIENCE_S = 10.0
-# Shorter than settings allow, so that a test need not wait for what ends.
-AT_ONCE: dict[str, Any] = {"lease_ms": 0, "grace_ms": 0, "late_window_s": 0}
+# What a tenant has beside its limits.
+TENANT_FIELDS = {"currency", "time_zone", "suspended", "tariff"}
 
 
 class Installation:
@@ -124,6 +125,20 @@ class Installation:
         """The first value that a statement finds in the ledger."""
         return await self.parts._pool.fetchval(statement, *arguments)
 
+    @asynccontextmanager
+    async def redis(self) -> AsyncIterator[Redis]:
+        """A client of the live store, to look and to tamper behind the server's back."""
+        client = await self.parts.readers[0]._topology.client(0)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+    async def lose_everything(self) -> None:
+        """Empties the live store."""
+        async with self.redis() as client:
+            await client.flushdb()
+
     def beside(self, job: Job) -> asyncio.Task[None]:
         """Runs a job until the installation closes."""
         task = asyncio.ensure_future(_run(job))
@@ -137,9 +152,6 @@ class Installation:
         return task
 
 
-TENANT_FIELDS = {"name", "currency", "time_zone", "suspended"} | {"tariff"}
-
-
 async def _run(job: Job) -> None:
     await job()
 
@@ -151,7 +163,7 @@ async def installed(
     """A worker; `changes` are settings, unchecked. Without `posts` nothing reaches the ledger
     until a test says so. The sweeper and the audit run only when a test does it by hand.
     """
-    base = Settings(
+    base = load(
         redis_url=redis_url,
         postgres_dsn=postgres_dsn,
         bootstrap_admin_key=ADMIN_KEY,
@@ -161,7 +173,7 @@ async def installed(
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(telemetry("test"))
         parts = await Parts.open(settings, stack)
-        ring = KeyRing(_finder(parts))
+        ring = KeyRing(_ValidKeys(parts.keys))
         stack.push_async_callback(ring.close)
         ring.pin(ADMIN_KEY, (ADMIN,))
         held = reserve("127.0.0.1:0")
@@ -180,12 +192,6 @@ async def installed(
             billing.PutTariffRequest(request_id="clock-1", tariff=clock_tariff())
         )
         yield installation
-
-
-def _finder(parts: Parts) -> Any:
-    from server.app import _ValidKeys
-
-    return _ValidKeys(parts.keys)
 
 
 def clock_tariff(
@@ -228,9 +234,7 @@ def fresh_id() -> str:
     return secrets.token_hex(8)
 
 
-async def eventually(
-    holds: Callable[[], Awaitable[bool]], patience_s: float = PATIENCE_S
-) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], patience_s: float = PATIENCE_S) -> None:
     """Waits until a condition holds; fails when it does not within the patience."""
     ends_at = time.monotonic() + patience_s
     while not await holds():

@@ -6,9 +6,6 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import billing_pb2 as billing
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from tests.integration.api.client import Told
 from tests.integration.api.conftest import Install
@@ -20,6 +17,9 @@ from tests.integration.api.installation import (
     eventually,
     usage,
 )
+from tollgate.v1 import billing_pb2 as billing
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 KEY_REUSED = Told(grpc.StatusCode.ALREADY_EXISTS, "KEY_REUSED")
 REASONS = pb.RefusalReason
@@ -115,9 +115,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], pb.Refusal]] = [
         "DAILY_CAP_REACHED",
         {"balance": 100_000, "daily_cap_micros": 9_999},
         {},
-        pb.Refusal(
-            available_micros=100_000, daily_cap_micros=9_999, sip_status=402, q850_cause=21
-        ),
+        pb.Refusal(available_micros=100_000, daily_cap_micros=9_999, sip_status=402, q850_cause=21),
     ),
     (
         "CALL_COST_LIMIT",
@@ -134,7 +132,9 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], pb.Refusal]] = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "tenant", "call", "refusal"), REFUSED, ids=lambda c: str(c)[:26])
+@pytest.mark.parametrize(
+    ("reason", "tenant", "call", "refusal"), REFUSED, ids=lambda c: str(c)[:26]
+)
 async def test_a_refusal_carries_its_reason_figures_and_causes(
     installation: Installation,
     reason: str,
@@ -189,7 +189,7 @@ async def test_concurrent_calls_are_counted_until_they_settle(installation: Inst
 
 
 # Every reason that can hold at once with those after it, from the first to the last.
-LIFTED = [
+LIFTED: list[tuple[str, dict[str, Any]]] = [
     ("TENANT_SUSPENDED", {"suspended": False}),
     ("INSUFFICIENT_BALANCE", {"credit_limit_micros": 1_000_000}),
     ("DAILY_CAP_REACHED", {"daily_cap_micros": 1_000_000}),

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import SECOND, Installation, usage
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 
 async def test_a_charge_takes_the_rise_from_the_reservation(

@@ -3,14 +3,14 @@
 from collections import Counter
 
 import grpc
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from quota.decision import SweepDeed
 from tests.integration.api.client import Told
 from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, eventually, usage
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 LATE: dict[str, int] = {"lease_ms": 1, "grace_ms": 0}
 SILENT = LATE | {"late_window_s": 0}

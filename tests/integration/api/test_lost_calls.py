@@ -1,12 +1,11 @@
 """Calls that the live store lost: re-opened by their gateways, charged once."""
 
 import pytest
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
-from quota.keys import key
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, usage
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 
 @pytest.fixture
@@ -16,16 +15,8 @@ async def lost(installation: Installation) -> Gateway:
     gateway = Gateway(installation.admin)
     await gateway.accepted()
     await gateway.charge("c1", 20)
-    await lose_everything(installation)
+    await installation.lose_everything()
     return gateway
-
-
-async def lose_everything(installation: Installation) -> None:
-    """Empties the shard behind the server's back."""
-    client = await installation.parts.readers[0]._topology.client(0)
-    await client.delete(*(key(0, name) for name in ("accounts", "calls", "leases", "epoch")))
-    await client.delete(key(0, "outbox"))
-    await client.aclose()
 
 
 async def test_a_charge_asks_for_a_reauthorize(lost: Gateway) -> None:
@@ -72,9 +63,7 @@ async def test_the_checks_of_a_reauthorize_decide_only_whether_the_call_goes_on(
 ) -> None:
     await installation.tenant(balance=100_000, suspended=True)
     gateway = Gateway(installation.admin)
-    assert (await gateway.refused("c1", seconds=20)).reason == (
-        pb.REFUSAL_REASON_TENANT_SUSPENDED
-    )
+    assert (await gateway.refused("c1", seconds=20)).reason == (pb.REFUSAL_REASON_TENANT_SUSPENDED)
     assert (await gateway.call()).charged_micros == 20_000
 
 
@@ -92,7 +81,7 @@ async def test_a_settled_call_is_found_in_the_ledger_after_a_loss(
 ) -> None:
     await gateway.accepted()
     first = await gateway.posted("c1", 40)
-    await lose_everything(installation)
+    await installation.lose_everything()
     assert await gateway.settle("c1", 40) == first
     assert (await gateway.charge("c1", 50)).directive == pb.DIRECTIVE_HANG_UP
     assert (await gateway.refused("c1", seconds=50)).reason == (
