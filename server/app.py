@@ -5,8 +5,6 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
-
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
@@ -54,6 +52,7 @@ from server.saturation import watch
 from server.settings import Settings
 from server.sockets import bind
 from server.telemetry import Telemetry, telemetry
+from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
 
 async def run_worker(
@@ -174,7 +173,7 @@ class Parts:
         )
         billing = BillingService(
             TenantDesk(self.tenants, self.applier),
-            BalanceDesk(self.store, self.directory, self.tenants, self.applier),
+            BalanceDesk(self.store, self.readers, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
             SettledCallDesk(self.calls),
             KeyDesk(self.keys),

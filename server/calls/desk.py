@@ -7,9 +7,6 @@ it; so nothing is lost while gateways live, and nothing is charged twice.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
-
 from ledger.call import SettledCallRecord
 from ledger.calls import Calls
 from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter, UnknownTenant
@@ -25,6 +22,8 @@ from server.calls.refusal_log import RefusalLog
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
 from server.errors import CallUnknown, InvalidFields, Violation
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 OUTCOME_INCOMPLETE = int(common_pb2.OUTCOME_INCOMPLETE)
 
