@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 import grpc
 from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1 import call_authorization_pb2 as calls_pb
 from tollgate.v1 import common_pb2
 from tollgate.v1.billing_pb2_grpc import BillingServiceStub
+from tollgate.v1.call_authorization_pb2_grpc import CallAuthorizationServiceStub
 
 from server.simulator.exchange import AWAY
 from server.simulator.tally import Tally
@@ -36,6 +38,7 @@ class Office:
 
     def __init__(self, channel: grpc.aio.Channel, key: str) -> None:
         self.stub = BillingServiceStub(channel)
+        self.calls = CallAuthorizationServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {key}"),)
 
     async def ask(
@@ -54,6 +57,18 @@ class Office:
                 if error.code() not in AWAY or time.monotonic() > ends:
                     raise
             await asyncio.sleep(PAUSE_S)
+
+    async def end_a_call(self, tenant_id: str, prefix: str) -> str | None:
+        """Ends one running call of the tenant, as an operator would; its id."""
+        request = calls_pb.ListActiveCallsRequest(tenant_id=tenant_id)
+        running = await self.ask(self.calls.ListActiveCalls, request)
+        for call in running.calls:
+            ours = call.call_id.startswith(prefix)
+            if ours and call.state == common_pb2.CALL_STATE_ACTIVE:
+                end = calls_pb.EndCallRequest(tenant_id=tenant_id, call_id=call.call_id)
+                await self.ask(self.calls.EndCall, end)
+                return call.call_id
+        return None
 
     async def look(self, tally: Tally) -> None:
         """Takes down every tenant's balance; what is away stays as it was."""
