@@ -61,6 +61,8 @@ class OutboxPoster:
     async def _follow(self) -> None:
         """Posts and confirms until something goes wrong."""
         state = await self._reader.state()
+        if not state.epoch:
+            raise EpochChanged(f"shard {self._shard} is not open yet")
         n = state.posted_n
         while True:
             entries = await self._reader.outbox_after(n, GROUP, READER_BLOCK_MS)

@@ -22,6 +22,12 @@ class Role:
     threshold: int
     about: str
 
+    def usual_cap_will_do(self, held: int) -> bool:
+        """Whether the usual cap leaves about the room that the story needs."""
+        assert self.daily_cap is not None
+        assert self.room is not None
+        return self.room <= self.daily_cap - held <= 2 * self.room
+
 
 CAST = (
     Role(
@@ -38,7 +44,7 @@ CAST = (
         tenant_id="last-penny-pizza",
         name="Last Penny Pizza",
         time_zone="America/New_York",
-        balance=120_000,
+        balance=80_000,
         daily_cap=None,
         room=None,
         threshold=MICROS,
@@ -50,7 +56,7 @@ CAST = (
         time_zone="Europe/Lisbon",
         balance=25 * MICROS,
         daily_cap=2 * MICROS,
-        room=120_000,
+        room=80_000,
         threshold=5 * MICROS,
         about="is about to hit its daily cap",
     ),
@@ -106,7 +112,7 @@ async def _set_balance(
 
 
 async def _set_cap(office: Office, role: Role, run: str, before: pb.GetBalanceResponse) -> None:
-    """The usual cap while it leaves the room that the story needs; else what was spent, and that."""
+    """The usual cap while it leaves the room that the story needs, else a cap that does."""
     if role.daily_cap is None or role.room is None:
         return
     held = before.spent_today_micros + before.reserved_micros
