@@ -12,7 +12,7 @@ from ledger.errors import ApiKeyMalformed
 # A name is not secret and is read aloud; 64 bits of it never meet by chance.
 _KEY_ID_BYTES = 8
 _SECRET_BYTES = 32
-_KEY = re.compile(r"tg_([A-Za-z0-9]{1,32})_([A-Za-z0-9_-]{16,128})")
+_KEY = re.compile(r"tg_([A-Za-z0-9]{1,32})_([A-Za-z0-9]{20,128})")
 
 
 class ApiKey(NamedTuple):
@@ -52,7 +52,7 @@ class KeyText(NamedTuple):
 
 def new_key_text() -> KeyText:
     """A key that nobody can guess."""
-    return KeyText(secrets.token_hex(_KEY_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES))
+    return KeyText(secrets.token_hex(_KEY_ID_BYTES), secrets.token_hex(_SECRET_BYTES))
 
 
 def parse_key(text: str) -> KeyText:

@@ -30,6 +30,9 @@ UNAVAILABLE = (
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # What is told at connecting, when the address or the password is wrong.
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     # A primary that became a standby.
     asyncpg.ReadOnlySQLTransactionError,
 )

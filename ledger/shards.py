@@ -1,11 +1,11 @@
 """The installation's shards: their fixed number, their epochs, and how far each is posted."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from ledger.driver_errors import driver_errors
-from ledger.errors import ShardCountMismatch
+from ledger.errors import LedgerUnavailable, ShardCountMismatch
 from ledger.pool import Connection, Pool
 from ledger.sql import statements
 from ledger.transaction import ACQUIRE_TIMEOUT_S, transact
@@ -71,7 +71,8 @@ class Shards:
                 # Outside of driver_errors: what the body raises is the caller's own.
                 yield Rebuild(mark, mark.epoch + 1)
             except BaseException:
-                with driver_errors():
+                # A connection that is lost has rolled back already.
+                with suppress(LedgerUnavailable), driver_errors():
                     await transaction.rollback()
                 raise
             with driver_errors():

@@ -24,6 +24,18 @@ class Limits:
     call_cost_limit_micros: int | None = None
     low_balance_threshold_micros: int | None = None
 
+    def changed(self, changes: Mapping[str, int | None]) -> "Limits":
+        """These limits with some set, or removed by None. Raises LimitOutOfRange."""
+        unknown = changes.keys() - set(LIMIT_NAMES)
+        if unknown:
+            raise LimitOutOfRange(f"there is no limit {min(unknown)!r}")
+        values: dict[str, Any] = dict(changes)
+        if "credit_limit_micros" in values:
+            values["credit_limit_micros"] = values["credit_limit_micros"] or 0
+        limits = replace(self, **values)
+        limits.check()
+        return limits
+
     def check(self) -> None:
         """Raises LimitOutOfRange."""
         for name in LIMIT_NAMES:
@@ -96,22 +108,12 @@ class Tenant:
         A new time zone starts at the next midnight of the one that counts now.
         """
         tenant = self._in_zone_at(at)
-        limits = tenant.limits
-        if changes.limits:
-            unknown = changes.limits.keys() - set(LIMIT_NAMES)
-            if unknown:
-                raise LimitOutOfRange(f"there is no limit {min(unknown)!r}")
-            removed: dict[str, Any] = dict(changes.limits)
-            if removed.get("credit_limit_micros", 0) is None:
-                removed["credit_limit_micros"] = 0
-            limits = replace(limits, **removed)
-            limits.check()
         after = replace(
             tenant,
             name=tenant.name if changes.name is None else changes.name,
             tariff=tenant.tariff if changes.tariff is None else changes.tariff,
             suspended=tenant.suspended if changes.suspended is None else changes.suspended,
-            limits=limits,
+            limits=tenant.limits.changed(changes.limits),
             version=tenant.version + 1,
         )
         if changes.time_zone is not None:

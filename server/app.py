@@ -5,8 +5,6 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
-
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
@@ -54,6 +52,9 @@ from server.saturation import watch
 from server.settings import Settings
 from server.sockets import bind
 from server.telemetry import Telemetry, telemetry
+from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
+
+CHECK_TIMEOUT_S = 5.0
 
 
 async def run_worker(
@@ -130,7 +131,9 @@ class Parts:
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         # work beside the requests
-        self.applier = ChangeApplier(self.store, self.tenants, self.directory)
+        self.applier = ChangeApplier(
+            self.store, self.readers, self.tenants, self.directory, self.keeper
+        )
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -160,9 +163,7 @@ class Parts:
         stack.push_async_callback(parts.store.close)
         stack.push_async_callback(parts.refusals.flush)
         for shard in parts._shards:
-            connection = await topology.connect(shard)
-            await identify(connection)
-            await connection.disconnect(nowait=True)
+            await _check_fit(topology, shard)
         await parts.book.refresh()
         return parts
 
@@ -204,6 +205,15 @@ class Parts:
             "redis": await _answers(self.readers[0].now_ms()),
             "postgres": await _answers(self._pool.fetchval("SELECT 1")),
         }
+
+
+async def _check_fit(topology: Topology, shard: int) -> None:
+    async with asyncio.timeout(CHECK_TIMEOUT_S):
+        connection = await topology.connect(shard)
+        try:
+            await identify(connection)
+        finally:
+            await connection.disconnect(nowait=True)
 
 
 class _ValidKeys(KeyFinder):

@@ -5,6 +5,7 @@ It lives as long as its parent: when the parent goes, however that happens, the 
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from server.worker_process import READY
 
 # What the parent need not try again: only a change of the settings helps.
 EXIT_MISCONFIGURED = 78
+GC_THRESHOLD = 50_000
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,10 @@ async def _run(settings: Settings, index: int, lifeline: socket.socket) -> None:
         loop.add_signal_handler(number, stop.set)
 
     def ready() -> None:
+        # What lives for ever need not be looked at again; requests leave few cycles behind.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         lifeline.send(READY)
         log.info("worker ready", pid=os.getpid())
 

@@ -1,28 +1,27 @@
 -- name: balances_as_of
 SELECT asked.tenant,
-       accounts.balance_micros - coalesce(since.amount_micros, 0)::bigint AS balance_micros
+       (
+           accounts.balance_micros
+           - coalesce(credited.amount_micros, 0) - coalesce(moved.amount_micros, 0)
+       )::bigint AS balance_micros
 FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS asked (tenant, version, n)
 JOIN accounts ON accounts.tenant = asked.tenant
+CROSS JOIN LATERAL (
+    SELECT sum(amount_micros) AS amount_micros
+    FROM postings
+    WHERE postings.tenant = asked.tenant AND postings.version > asked.version
+) AS credited
 LEFT JOIN (
-    SELECT later.tenant, sum(later.amount_micros) AS amount_micros
-    FROM (
-        SELECT reading.tenant,
-               CASE kind WHEN 'overrun' THEN amount_micros ELSE -amount_micros END
-                   AS amount_micros
-        FROM unnest($3::text[], $5::bigint[]) AS reading (tenant, n)
-        JOIN (
-            SELECT tenant, n, kind, amount_micros
-            FROM postings
-            WHERE shard = $1 AND epoch = $2
-              AND n > (SELECT min(n) FROM unnest($5::bigint[]) AS every (n))
-        ) AS moved ON moved.tenant = reading.tenant AND moved.n > reading.n
-        UNION ALL
-        SELECT reading.tenant, amount_micros
-        FROM unnest($3::text[], $4::bigint[]) AS reading (tenant, version)
-        JOIN postings ON postings.tenant = reading.tenant AND postings.version > reading.version
-    ) AS later
-    GROUP BY later.tenant
-) AS since ON since.tenant = asked.tenant
+    SELECT reading.tenant,
+           sum(CASE kind WHEN 'overrun' THEN amount_micros ELSE -amount_micros END)
+               AS amount_micros
+    FROM unnest($3::text[], $5::bigint[]) AS reading (tenant, n)
+    JOIN postings ON postings.tenant = reading.tenant AND postings.n > reading.n
+    WHERE shard = $1 AND epoch = $2
+      -- One range of the index serves all readings, for they are taken within moments.
+      AND postings.n > (SELECT min(n) FROM unnest($5::bigint[]) AS every (n))
+    GROUP BY reading.tenant
+) AS moved ON moved.tenant = asked.tenant
 WHERE (SELECT epoch FROM shards WHERE shard = $1) = $2
 
 -- name: find_epoch

@@ -5,19 +5,19 @@
 -- Guarantee: nothing is written unless the whole batch was decided; a batch torn between two
 -- writes leaves `torn` set, which every later batch answers, and the shard is rebuilt.
 --
--- KEYS[1] accounts  hash    tenant -> packed account
--- KEYS[2] calls     hash    member -> packed call or debit
--- KEYS[3] leases    zset    member -> when to look at it next, ms
--- KEYS[4] outbox    stream  n-0 -> e: packed entry
--- KEYS[5] epoch     hash    epoch, n, posted, torn
--- KEYS[6..8] spend  hash    tenant -> micros, one key for each date of the header
--- ARGV[1] packed {header, operations}; header: epoch, lease_ms, grace_ms, late_window_ms,
+-- keys[1] accounts  hash    tenant -> packed account
+-- keys[2] calls     hash    member -> packed call or debit
+-- keys[3] leases    zset    member -> when to look at it next, ms
+-- keys[4] outbox    stream  n-0 -> e: packed entry
+-- keys[5] epoch     hash    epoch, n, posted, torn
+-- keys[6..8] spend  hash    tenant -> micros, one key for each date of the header
+-- args[1] packed {header, operations}; header: epoch, lease_ms, grace_ms, late_window_ms,
 --         retention_ms, reserve_ms, low_water_ms, min_start_ms, max_outbox, three dates
 -- Reply: packed {status, now_ms, posted, n, results}; status 0 decided, 1 another epoch (then the
 --        stored epoch, 0 for none, stands for the results), 2 torn.
 
-local KEY_ACCOUNTS, KEY_CALLS, KEY_LEASES = KEYS[1], KEYS[2], KEYS[3]
-local KEY_OUTBOX, KEY_EPOCH, FIRST_SPEND_KEY = KEYS[4], KEYS[5], 5
+-- It is a library: what stands at the top level runs once, when the library is loaded. A batch
+-- runs `decide_batch`, which sets everything that belongs to one batch anew.
 
 local NONE = -1
 local MAX_AMOUNT, MAX_BALANCE, MAX_WHOLE = 1e12, 1e15, 9007199254740991
@@ -27,6 +27,7 @@ local OWN_PACE_AFTER_MS = 5000
 local LOAD, APPLY, AUTHORIZE, CHARGE, SETTLE, END = 1, 2, 3, 4, 5, 6
 local SWEEP, DEBIT, CONFIRM, REPAIR, LOOK_ACCOUNT, LOOK_CALL = 7, 8, 9, 10, 11, 12
 
+local STATUS = { DECIDED = 0, OTHER_EPOCH = 1, TORN = 2 }
 local CODE = {
   OK = 0, NOT_LOADED = 1, STALE_PROFILE = 2, CALL_MISSING = 3, PIN_MISMATCH = 4, KEY_REUSED = 5,
   OUTBOX_FULL = 6, INSUFFICIENT = 7, VERSION_GAP = 8, OUTDATED = 9, BAD_FORM = 10, CORRUPT = 11,
@@ -65,7 +66,7 @@ local FLAG_ENDED, FLAG_REFUSED = 1, 2
 -- Fields of a debit record, kept among the calls for repeats.
 local D_STATE, D_AMOUNT, D_DIGEST, D_N, D_CONFIRMED, DEBIT_FIELDS = 1, 2, 3, 4, 5, 5
 
-local floor, min, max = math.floor, math.min, math.max
+local floor, min, max -- see `prepare`
 
 local function ceil_div(a, b)
   return floor((a + b - 1) / b)

@@ -4,7 +4,7 @@
 --   a amount   l limit or NONE   b balance   w whole number   f 0 or 1   e elapsed or NONE
 --   x difference of balances   o outcome   v verdict
 
-local is_whole, wrong_field
+local is_whole, prepare, wrong_field
 do
   local FORMS = {
     [LOAD] = 'twballllfwtp', [APPLY] = 'twafallllfs', [AUTHORIZE] = 'ttwdssssaaaaffawsea',
@@ -12,25 +12,18 @@ do
     [DEBIT] = 'ttass', [CONFIRM] = 'tswav', [REPAIR] = 'twwxx', [LOOK_ACCOUNT] = 't',
     [LOOK_CALL] = 'tt',
   }
-  local LETTER_T, LETTER_S, LETTER_D, LETTER_P = string.byte('tsdp', 1, 4)
-  local LOWEST, HIGHEST = {}, {}
-
-  local function bound(letter, lowest, highest)
-    local byte = string.byte(letter)
-    LOWEST[byte], HIGHEST[byte] = lowest, highest
-  end
-  bound('a', 0, MAX_AMOUNT)
-  bound('l', NONE, MAX_AMOUNT)
-  bound('b', -MAX_BALANCE, MAX_BALANCE)
-  bound('w', 0, MAX_WHOLE)
-  bound('f', 0, 1)
-  bound('e', NONE, MAX_AMOUNT)
-  bound('x', -2 * MAX_BALANCE, 2 * MAX_BALANCE)
-  bound('o', 0, 255)
-  bound('v', 0, 2)
+  local RANGES = {
+    a = { 0, MAX_AMOUNT }, l = { NONE, MAX_AMOUNT }, b = { -MAX_BALANCE, MAX_BALANCE },
+    w = { 0, MAX_WHOLE }, f = { 0, 1 }, e = { NONE, MAX_AMOUNT },
+    x = { -2 * MAX_BALANCE, 2 * MAX_BALANCE }, o = { 0, 255 }, v = { 0, 2 },
+  }
 
   function is_whole(value, lowest, highest)
     return type(value) == 'number' and value >= lowest and value <= highest and value % 1 == 0
+  end
+
+  local function is_string(value)
+    return type(value) == 'string'
   end
 
   local function is_text(value)
@@ -55,25 +48,43 @@ do
     return true
   end
 
+  local CHECKS = { t = is_text, s = is_string, d = is_day, p = is_spend }
+
+  -- By kind, for each field its range, or the function that checks it; see `prepare`.
+  local COMPILED_FORMS
+
+  local function compile_forms()
+    local compiled = {}
+    for kind, form in pairs(FORMS) do
+      local fields = {}
+      for i = 1, #form do
+        local letter = string.sub(form, i, i)
+        fields[i] = RANGES[letter] or CHECKS[letter]
+      end
+      compiled[kind] = fields
+    end
+    return compiled
+  end
+
+  -- Once per load: Lua's own libraries cannot be reached while a library loads.
+  function prepare()
+    floor, min, max = math.floor, math.min, math.max
+    COMPILED_FORMS = compile_forms()
+  end
+
   -- Returns the position of the first field that is wrong (0: the kind), or nil.
   function wrong_field(op)
-    local form = type(op) == 'table' and FORMS[op[1]]
-    if not form then
+    local fields = type(op) == 'table' and COMPILED_FORMS[op[1]]
+    if not fields then
       return 0
     end
-    for i = 1, #form do
-      local letter, value, good = string.byte(form, i), op[i + 1], nil
-      if LOWEST[letter] then
-        good = type(value) == 'number' and value >= LOWEST[letter] and value <= HIGHEST[letter]
+    for i = 1, #fields do
+      local field, value, good = fields[i], op[i + 1], nil
+      if type(field) == 'table' then
+        good = type(value) == 'number' and value >= field[1] and value <= field[2]
           and value % 1 == 0
-      elseif letter == LETTER_T then
-        good = type(value) == 'string' and value ~= ''
-      elseif letter == LETTER_S then
-        good = type(value) == 'string'
-      elseif letter == LETTER_D then
-        good = is_day(value)
-      elseif letter == LETTER_P then
-        good = is_spend(value)
+      else
+        good = field(value)
       end
       if not good then
         return i

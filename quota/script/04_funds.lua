@@ -174,7 +174,7 @@ end
 
 -- Extends a reservation that is below the low-water mark; returns whether it stays short.
 local function extend(account, tenant, call, today)
-  if is_free(call) or is_ended(call) then
+  if is_free(call) or is_ended(call) or is_refused(call) then
     return false
   end
   if is_bounded(account, tenant, today) then
@@ -193,7 +193,7 @@ local function extend(account, tenant, call, today)
 end
 
 local function directive_of(account, tenant, call, short, today)
-  if is_ended(call) then
+  if is_ended(call) or is_refused(call) then
     return DIRECTIVE.HANG_UP
   end
   if is_free(call) and account[SUSPENDED] == 0 then

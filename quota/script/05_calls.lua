@@ -112,7 +112,9 @@ do
   end
 
   local function report_of_authorize(op)
-    return { total = op[16], weight = op[17], usage = op[18], elapsed_ms = op[19], free_ms = op[20] }
+    return {
+      total = op[16], weight = op[17], usage = op[18], elapsed_ms = op[19], free_ms = op[20],
+    }
   end
 
   -- Decides whether a call that has told its usage goes on; a refused one stays, with nothing held.
@@ -128,7 +130,7 @@ do
     if is_refused(call) then
       call[C_FLAGS] = call[C_FLAGS] - FLAG_REFUSED
     end
-    local short = reserve_target(account, tenant, call, op, today)
+    local short = not is_ended(call) and reserve_target(account, tenant, call, op, today)
     local directive = directive_of(account, tenant, call, short, today)
     return answer(account, tenant, call, REASON.NONE, directive, known, 0, today)
   end
@@ -251,7 +253,8 @@ do
   end
 
   -- Gives back what a correction takes off: overrun first, then charged; the day's spend only for
-  -- what this call charged today.
+  -- what this call charged today. When the free period ended since the last report, there is
+  -- nothing to give back but a rise to charge. Returns whether that moved money.
   local function correct(account, tenant, call, report, today)
     call[C_ELAPSED] = max(call[C_ELAPSED], report.elapsed_ms)
     call[C_FREE_MS] = report.free_ms
@@ -269,6 +272,7 @@ do
       end
       call[C_RATED] = effective
     end
+    return difference < 0 and take(account, tenant, call, -difference, today)
   end
 
   -- Ends the reservation of a call, once: by settle or by expiry.
@@ -291,7 +295,7 @@ do
   local function settle_now(op, account, call, today)
     local tenant, report, moved = op[2], report_of(op), false
     if op[18] == 1 and compare_report(call, report) < 0 then
-      correct(account, tenant, call, report, today)
+      moved = correct(account, tenant, call, report, today)
     else
       moved = select(2, take_report(account, tenant, call, report, today))
     end

@@ -35,9 +35,6 @@ do
   local function apply_settings(account, op)
     account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT] = op[6], op[7], op[8]
     account[CONCURRENT_CALLS], account[LOW_THRESHOLD], account[SUSPENDED] = op[9], op[10], op[11]
-    if op[12] ~= '' then
-      account[PROFILE_VERSION], account[PROFILE] = op[3], op[12]
-    end
   end
 
   function apply(op, account)
@@ -56,6 +53,9 @@ do
       funds_changed = funds_changed or op[6] ~= account[CREDIT_LIMIT]
       cap_changed = op[7] ~= account[DAILY_CAP]
       apply_settings(account, op)
+    end
+    if op[12] ~= '' then
+      account[PROFILE_VERSION], account[PROFILE] = version, op[12]
     end
     rearm(account, funds_changed, cap_changed)
     dirty_accounts[op[2]] = true
@@ -138,6 +138,8 @@ do
     if account[VERSION] ~= op[3] or posted_n ~= op[4]
         or account[BALANCE] + account[UNPOSTED] ~= op[5] then
       return refuse(CODE.OUTDATED)
+    elseif not is_whole(account[BALANCE] + op[6], -MAX_BALANCE, MAX_BALANCE) then
+      return refuse(CODE.BAD_FORM, 5)
     end
     account[BALANCE] = account[BALANCE] + op[6]
     dirty_accounts[op[2]] = true
@@ -154,7 +156,8 @@ do
     end
     return {
       CODE.OK, account[BALANCE], account[UNPOSTED], account[RESERVED], account[ACTIVE_CALLS],
-      account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT], account[CONCURRENT_CALLS],
+      account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT],
+      account[CONCURRENT_CALLS],
       account[LOW_THRESHOLD], account[SUSPENDED], account[VERSION], account[PROFILE_VERSION],
       account[PROFILE], posted_n, spends,
     }
@@ -173,6 +176,14 @@ do
     }
   end
 
+  -- When a member is to be looked at, as the batch has left it so far.
+  local function score_of(member)
+    if leases[member] ~= nil then
+      return leases[member] or 0
+    end
+    return scores[member] or 0
+  end
+
   local function sweep_running(tenant, member, call, account)
     local due = call[C_LEASE_UNTIL] + GRACE_MS
     if NOW < due then
@@ -188,7 +199,7 @@ do
 
   local function sweep_done(member, call)
     local confirmed = call[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
-    if call[confirmed] == 1 and (scores[member] or 0) <= NOW then
+    if call[confirmed] == 1 and score_of(member) <= NOW then
       calls[member], dirty_calls[member], leases[member] = nil, true, false
       return DEED.FORGOTTEN
     end
@@ -207,7 +218,7 @@ do
       return { CODE.OK, sweep_done(member, call) }
     elseif call[C_STATE] < EXPIRED then
       return { CODE.OK, sweep_running(tenant, member, call, account) }
-    elseif (scores[member] or 0) > NOW then
+    elseif score_of(member) > NOW then
       return { CODE.OK, DEED.RESCHEDULED }
     end
     close(tenant, key, call, '', '', OUTCOME_INCOMPLETE)

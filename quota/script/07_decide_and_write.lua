@@ -33,17 +33,20 @@ local function decide(op)
   return with_today(op, account, today)
 end
 
-local first_posted, results = posted_n, {}
-for i = 1, #operations do
-  if wrong[i] then
-    results[i] = refuse(CODE.BAD_FORM, wrong[i])
-  else
-    results[i] = decide(operations[i])
+local function decide_all(operations, wrong)
+  local results = {}
+  for i = 1, #operations do
+    if wrong[i] then
+      results[i] = refuse(CODE.BAD_FORM, wrong[i])
+    else
+      results[i] = decide(operations[i])
+    end
   end
+  return results
 end
 
--- From here on nothing may fail: every key's type was read, numbers are whole, ids rise.
-local writes_begun = false
+-- While writing nothing may fail: every key's type was read, numbers are whole, ids rise.
+local writes_begun
 
 local function begin_writes()
   if not writes_begun then
@@ -89,31 +92,57 @@ local function write_leases()
   write_flat('ZREM', KEY_LEASES, gone)
 end
 
-local function write_spend(index)
+local function write_spend(index, dirty)
   local flat = {}
-  for tenant in pairs(dirty_spend[index]) do
+  for tenant in pairs(dirty) do
     flat[#flat + 1] = tenant
     flat[#flat + 1] = string.format('%.0f', spend[index][tenant])
   end
-  write_flat('HSET', KEYS[FIRST_SPEND_KEY + index], flat)
+  write_flat('HSET', SPEND_KEYS[index], flat)
 end
 
-for i = 1, #entries do
-  begin_writes()
-  redis.call('XADD', KEY_OUTBOX, string.format('%.0f-0', entries[i][1]), 'e', entries[i][2])
+local function write_outbox(posted_before)
+  for i = 1, #entries do
+    begin_writes()
+    redis.call('XADD', KEY_OUTBOX, string.format('%.0f-0', entries[i][1]), 'e', entries[i][2])
+  end
+  if posted_n > posted_before then
+    begin_writes()
+    redis.call('XTRIM', KEY_OUTBOX, 'MINID', string.format('%.0f-0', posted_n + 1))
+  end
 end
-write_records(KEY_ACCOUNTS, dirty_accounts, accounts)
-write_records(KEY_CALLS, dirty_calls, calls)
-write_leases()
-for index = 1, 3 do
-  write_spend(index)
+
+local function write_all(posted_before)
+  writes_begun = false
+  write_outbox(posted_before)
+  write_records(KEY_ACCOUNTS, dirty_accounts, accounts)
+  write_records(KEY_CALLS, dirty_calls, calls)
+  write_leases()
+  for index, dirty in pairs(dirty_spend) do
+    write_spend(index, dirty)
+  end
+  if writes_begun then
+    redis.call('HSET', KEY_EPOCH, 'n', string.format('%.0f', last_n), 'posted',
+      string.format('%.0f', posted_n), 'torn', '0')
+  end
 end
-if posted_n > first_posted then
-  begin_writes()
-  redis.call('XTRIM', KEY_OUTBOX, 'MINID', string.format('%.0f-0', posted_n + 1))
+
+local function decide_batch(keys, args)
+  if not floor then
+    prepare()
+  end
+  local batch = cmsgpack.unpack(args[1])
+  local header, operations = batch[1], batch[2]
+  begin(keys, header)
+  local status, epoch = read_state(header[1])
+  if status ~= STATUS.DECIDED then
+    return cmsgpack.pack({ status, NOW, posted_n, last_n, epoch })
+  end
+  -- Reading by type also proves that no later write can meet a key of another type.
+  redis.call('ZCARD', KEY_LEASES)
+  redis.call('XLEN', KEY_OUTBOX)
+  local wrong, posted_before = read_records(operations), posted_n
+  local results = decide_all(operations, wrong)
+  write_all(posted_before)
+  return cmsgpack.pack({ STATUS.DECIDED, NOW, posted_n, last_n, results })
 end
-if writes_begun then
-  redis.call('HSET', KEY_EPOCH, 'n', string.format('%.0f', last_n), 'posted',
-    string.format('%.0f', posted_n), 'torn', '0')
-end
-return cmsgpack.pack({ 0, NOW, posted_n, last_n, results })

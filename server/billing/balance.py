@@ -2,9 +2,6 @@
 
 from hashlib import blake2b
 
-from tollgate.v1 import billing_pb2 as pb
-from tollgate.v1 import common_pb2
-
 from ledger.errors import KeyReused as LedgerKeyReused
 from ledger.tenants import Tenants
 from quota.batch import Simple
@@ -17,6 +14,8 @@ from server.calls.asking import final_failure
 from server.calls.directory import TenantDirectory
 from server.calls.replies import timestamp
 from server.errors import InsufficientFunds, KeyReused
+from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1 import common_pb2
 
 
 class BalanceDesk:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import billing_pb2 as pb
 
 from ledger.call import PagePosition
 from ledger.calls import Calls
@@ -11,6 +10,7 @@ from server.billing.form import Form
 from server.billing.paging import page_size, position, token
 from server.calls.ledger_replies import settled_call
 from server.errors import InvalidFields, Violation
+from tollgate.v1 import billing_pb2 as pb
 
 
 class SettledCallDesk:

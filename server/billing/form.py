@@ -3,10 +3,9 @@
 import re
 from zoneinfo import available_timezones
 
-from tollgate.v1 import billing_pb2 as pb
-
 from server.errors import InvalidFields, Violation
 from server.fields import ID_MUST, is_id
+from tollgate.v1 import billing_pb2 as pb
 
 MAX_AMOUNT_MICROS = 10**12
 MAX_TEXT = 200

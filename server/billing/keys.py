@@ -1,13 +1,13 @@
 """API keys: created with a secret that is shown once, listed without it, revoked."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import billing_pb2 as pb
 
 from ledger.api_key import ApiKey
 from ledger.keys import ApiKeys
 from server.billing.form import MAX_SCOPES, Form
 from server.fields import is_id
 from server.interceptors.principal import ADMIN, GATEWAY
+from tollgate.v1 import billing_pb2 as pb
 
 
 class KeyDesk:

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from tollgate.v1 import billing_pb2 as pb
-from tollgate.v1 import billing_pb2_grpc as pb_grpc
-
 from server.background.auditing import Auditor
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
@@ -13,6 +10,8 @@ from server.billing.keys import KeyDesk
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.interceptors.principal import current_principal
+from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1 import billing_pb2_grpc as pb_grpc
 
 OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 

@@ -3,13 +3,12 @@
 from datetime import UTC
 from typing import Any
 
-from tollgate.v1 import billing_pb2 as pb
-
 from ledger.pricing.prices import MeterPrice, ModelPrices
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
 from server.billing.form import Form
 from server.calls.price_book import PriceBook
+from tollgate.v1 import billing_pb2 as pb
 
 UNITS = {
     pb.RATE_UNIT_PER_1K: "per_1k",

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from ledger.call import SettledCallRecord
 from server.calls.packing import Parties
 from server.calls.replies import days
 from server.errors import KeyReused
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 
 def require_same_call(record: SettledCallRecord, model: str, parties: Parties) -> None:

@@ -4,9 +4,6 @@ import base64
 import binascii
 from contextlib import suppress
 
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
-
 from ledger.calls import Calls
 from ledger.errors import LedgerUnavailable, UnknownTenant
 from quota.decision import CallResult, CallView, State
@@ -18,6 +15,8 @@ from server.calls.price_book import PriceBook, Pricing
 from server.calls.validation import check_key, page_size
 from server.errors import CallUnknown, InvalidFields, Violation
 from server.fields import ID_MUST, is_id
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 SCAN_COUNT = 1_000
 MAX_STEPS = 100

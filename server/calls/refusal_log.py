@@ -5,10 +5,10 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 
 import structlog
-from tollgate.v1 import call_authorization_pb2 as pb
 
 from ledger.errors import LedgerError
 from ledger.refusals import Refusal, RefusalKey, Refusals
+from tollgate.v1 import call_authorization_pb2 as pb
 
 FLUSH_S = 2.0
 MAX_DETAILS = 10_000

@@ -1,14 +1,14 @@
 """From what the live store decided to what gateways are told."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from quota.decision import CallResult, CallView, Directive, Reason, State
 from quota.operation import NONE
 from server.calls.packing import Parties, Times, unpack_usage
 from server.calls.price_book import Pricing
 from server.calls.sip import ANSWERS
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 HANG_UP = int(Directive.HANG_UP)
 

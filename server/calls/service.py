@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import call_authorization_pb2_grpc as pb_grpc
-
 from server.calls.desk import CallDesk
 from server.calls.lookup import CallLookup
 from server.interceptors.principal import current_principal
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import call_authorization_pb2_grpc as pb_grpc
 
 
 class CallAuthorizationService(pb_grpc.CallAuthorizationServiceServicer):

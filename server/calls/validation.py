@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from server.errors import InvalidFields, Violation
 from server.fields import ID_MUST, is_id
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 MAX_QUANTITY = 10**12
 MAX_METERS = 32

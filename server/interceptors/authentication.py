@@ -1,10 +1,10 @@
 """Lets a request through when its key is valid and its role may call the method."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from server.errors import PermissionDenied, Unauthenticated
-from server.interceptors.chain import Behaviour, Context, Method
+from server.interceptors.chain import Behaviour, Context, Method, metadata
 from server.interceptors.key_ring import KeyRing
 from server.interceptors.permissions import ALLOWED, OPEN_SERVICES, Roles
 from server.interceptors.principal import set_principal
@@ -26,7 +26,7 @@ class Authentication:
         ring, roles = self._ring, self._allowed.get(method.name, frozenset())
 
         async def authenticated(request: Any, context: Context) -> Any:
-            key = _key_in(context.invocation_metadata() or ())
+            key = _key_in(metadata())
             principal = ring.recall(key) or await ring.ask(key)
             if principal.role not in roles:
                 raise PermissionDenied
@@ -36,9 +36,9 @@ class Authentication:
         return authenticated
 
 
-def _key_in(metadata: Any) -> str:
+def _key_in(sent: Iterable[tuple[str, Any]]) -> str:
     found: str | None = None
-    for name, value in metadata:
+    for name, value in sent:
         if name == "authorization":
             if found is not None or not value.startswith(SCHEME):
                 raise Unauthenticated

@@ -6,7 +6,8 @@ the concerns do.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import grpc
@@ -18,6 +19,16 @@ else:  # the classes take no parameters at run time
     Context = grpc.aio.ServicerContext
     Handler = grpc.RpcMethodHandler
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+
+# The context would convert the metadata a second time, which costs as much as a concern.
+_metadata: ContextVar[Any] = ContextVar("metadata", default=())
+
+
+def metadata() -> Iterable[tuple[str, Any]]:
+    """What the client sent along with the current request, as names and values."""
+    found: Iterable[tuple[str, Any]] = _metadata.get()
+    return found
 
 
 class Method(NamedTuple):
@@ -52,6 +63,7 @@ class Chain(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """The composed handler; None for a method that does not exist."""
+        _metadata.set(handler_call_details.invocation_metadata)
         path = handler_call_details.method
         handler = self._handlers.get(path)
         if handler is None:

@@ -62,6 +62,9 @@ class KeyRing:
         self._clock = clock
         self._known: dict[str, _Known] = {}
         self._unknown: dict[str, _Known] = {}
+        # Whole keys that were verified, until they must be asked for again: hashing each time
+        # would cost more than everything else that is done about keys.
+        self._proven: dict[str, _Known] = {}
         self._lookups: dict[str, asyncio.Task[_Known]] = {}
         # Compared with when there is no key, so that both answers take the same path.
         self._nobody = os.urandom(32)
@@ -77,16 +80,21 @@ class KeyRing:
 
         Raises Unauthenticated.
         """
+        now = self._clock()
+        proven = self._proven.get(key)
+        if proven is not None and now < proven.fresh_until:
+            return proven.principal
         key_id, secret = _parse(key)
         known = self._known.get(key_id) or self._unknown.get(key_id)
         if known is None:
             return None
-        now = self._clock()
         if now >= known.fresh_until:
             if now >= known.kept_until:
                 return None
             self._look_up(key_id)
-        return _verify(known, secret)
+        principal = _verify(known, secret)
+        _remember(self._proven, key, known)
+        return principal
 
     async def ask(self, key: str) -> Principal:
         """The principal of a key. Raises Unauthenticated, StoreUnavailable, Overloaded."""

@@ -6,7 +6,7 @@ import grpc
 from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
-from server.interceptors.chain import Behaviour, Context, Method
+from server.interceptors.chain import Behaviour, Context, Method, metadata
 from server.interceptors.durations import status_of
 
 # Only these tell of our own malfunction; the others are the client's business.
@@ -25,7 +25,7 @@ class Tracing:
         attributes = {"rpc.system.name": "grpc", "rpc.method": name}
 
         async def traced(request: Any, context: Context) -> Any:
-            parent = extract(_carrier(context))
+            parent = extract(_carrier())
             with tracer.start_as_current_span(
                 name,
                 context=parent,
@@ -47,6 +47,5 @@ class Tracing:
         return traced
 
 
-def _carrier(context: Context) -> dict[str, str]:
-    metadata: Any = context.invocation_metadata() or ()
-    return {name: value for name, value in metadata if name in ("traceparent", "tracestate")}
+def _carrier() -> dict[str, str]:
+    return {name: value for name, value in metadata() if name in ("traceparent", "tracestate")}

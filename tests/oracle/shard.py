@@ -1,0 +1,794 @@
+"""The rules of docs/live-store.md, written a second time in plain Python.
+
+`OracleShard` holds one shard in ordinary objects and decides batches as the page says. It knows
+nothing of Redis, packing or the script; whatever both sides answer alike is right twice.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from quota.batch import Result, Simple
+from quota.decision import (
+    AccountView,
+    CallResult,
+    CallView,
+    Code,
+    Directive,
+    Event,
+    Reason,
+    Refused,
+    State,
+    SweepDeed,
+)
+from quota.operation import (
+    MAX_BALANCE_MICROS,
+    NONE,
+    Apply,
+    Authorize,
+    Charge,
+    Confirm,
+    Day,
+    Debit,
+    End,
+    Load,
+    LookAccount,
+    LookCall,
+    Operation,
+    Repair,
+    Settle,
+    Sweep,
+    Verdict,
+)
+from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry, SettledEntry
+from tests.oracle.form import bad_field
+from tests.oracle.records import Account, Call, Config
+from tests.oracle.records import Debit as DebitRecord
+from tests.oracle.till import Till
+
+Record = Call | DebitRecord
+Key = tuple[str, str]  # tenant; call id or debit key
+
+INCOMPLETE = 6
+DAY_MS = 86_400_000
+SETTINGS = (
+    "credit_limit",
+    "daily_cap",
+    "call_cost_limit",
+    "concurrent_calls",
+    "low_balance_threshold",
+    "suspended",
+)
+
+
+DONE = Simple(Code.OK)
+
+
+def no(code: Code, *detail: int | str) -> Refused:
+    """An answer that is not about a call, or says what is missing."""
+    return Refused(int(code), detail)
+
+
+class OracleShard:
+    """One shard: `apply` decides a batch, `invariants` tells what must hold but does not."""
+
+    def __init__(self, config: Config, now_ms: int = 0) -> None:
+        self.config = config
+        self.now_ms = now_ms
+        self.dates: tuple[str, ...] = ()
+        self.accounts: dict[str, Account] = {}
+        self.records: dict[Key, Record] = {}
+        self.leases: dict[Key, int] = {}
+        self.spend: dict[str, dict[str, int]] = {}
+        self.outbox: list[OutboxEntry] = []
+        self.n = 0
+        self.posted = 0
+        self.unreadable: set[Key] = set()  # (tenant, "") is the account's
+        self.ledger: dict[str, int] = {}  # what balance + unposted must be
+        self.damage: dict[str, int] = {}
+        self.breaches: list[str] = []
+        self._last_today: dict[str, str] = {}
+        self._deeds: dict[type, Callable[[Any], Result]] = {
+            Load: self._load,
+            Apply: self._apply_change,
+            Authorize: self._authorize,
+            Charge: self._charge,
+            Settle: self._settle,
+            End: self._end,
+            Sweep: self._sweep,
+            Debit: self._debit,
+            Confirm: self._confirm,
+            Repair: self._repair,
+            LookAccount: self._look_account,
+            LookCall: self._look_call,
+        }
+
+    def apply(self, batch: Sequence[Operation], now_ms: int, dates: Sequence[str]) -> list[Result]:
+        """Decides the operations in order at one moment; each sees the earlier ones."""
+        self.now_ms = now_ms
+        self.dates = tuple(dates)
+        return [self._decide(operation) for operation in batch]
+
+    def _decide(self, operation: Operation) -> Result:
+        before = self._bounds(operation)
+        result = self._unfit(operation) or self._deeds[type(operation)](operation)
+        self._watch_bounds(operation, before)
+        return result
+
+    # What comes before every rule
+
+    def _unfit(self, operation: Operation) -> Refused | None:
+        bad = bad_field(operation)
+        if bad is not None:
+            return no(Code.BAD_FORM, bad)
+        account = self.accounts.get(operation.tenant)
+        if account is None and not isinstance(operation, Load | Confirm):
+            return no(Code.NOT_LOADED)
+        if not isinstance(operation, Confirm) and self._is_corrupt(operation):
+            return no(Code.CORRUPT)
+        if account is not None and isinstance(operation, Authorize | Charge | Settle):
+            return self._untimely(operation, account)
+        return None
+
+    def _untimely(self, operation: Authorize | Charge | Settle, account: Account) -> Refused | None:
+        if operation.profile_version != account.profile_version:
+            return no(Code.STALE_PROFILE, account.profile_version, account.profile)
+        if self._today(operation.day) not in self.dates:
+            return no(Code.CLOCK)
+        return None
+
+    def _is_corrupt(self, operation: Operation) -> bool:
+        account = (operation.tenant, "")
+        return account in self.unreadable or self._key(operation) in self.unreadable
+
+    @staticmethod
+    def _key(operation: Operation) -> Key:
+        match operation:
+            case Authorize() | Charge() | Settle() | End() | LookCall():
+                return operation.tenant, operation.call_id
+            case Sweep():
+                return operation.tenant, operation.member
+            case Debit() | Confirm():
+                return operation.tenant, operation.key
+            case _:
+                return operation.tenant, ""
+
+    def _today(self, day: Day) -> str:
+        return day.day if self.now_ms < day.day_end_ms else day.next_day
+
+    def _day_end_ms(self, day: Day) -> int:
+        """When today ends; of the day that follows only that it has about 24 hours is known."""
+        return day.day_end_ms if self.now_ms < day.day_end_ms else day.day_end_ms + DAY_MS
+
+    def _call(self, operation: Operation) -> Call | None:
+        record = self.records.get(self._key(operation))
+        assert not isinstance(record, DebitRecord)
+        return record
+
+    def _spent(self, tenant: str, day: str) -> int:
+        return self.spend.get(day, {}).get(tenant, 0)
+
+    def _till(self, operation: Authorize | Charge | Settle, call: Call) -> Till:
+        tenant, today = operation.tenant, self._today(operation.day)
+        account = self.accounts[tenant]
+        return Till(self.config, account, call, today, self._spent(tenant, today))
+
+    # The tenant
+
+    def _load(self, operation: Load) -> Result:
+        if operation.tenant in self.accounts:
+            return DONE
+        self.accounts[operation.tenant] = Account(
+            balance=operation.balance,
+            credit_limit=operation.credit_limit,
+            daily_cap=operation.daily_cap,
+            call_cost_limit=operation.call_cost_limit,
+            concurrent_calls=operation.concurrent_calls,
+            low_balance_threshold=operation.low_balance_threshold,
+            suspended=operation.suspended,
+            version=operation.version,
+            profile_version=operation.profile_version,
+            profile=operation.profile,
+        )
+        for day, micros in operation.spend_by_day:
+            if day in self.dates:
+                self.spend.setdefault(day, {})[operation.tenant] = micros
+        self.ledger[operation.tenant] = operation.balance
+        return DONE
+
+    def _apply_change(self, operation: Apply) -> Result:
+        account = self.accounts[operation.tenant]
+        if operation.version <= account.version:
+            return DONE
+        if operation.version > account.version + 1:
+            return no(Code.VERSION_GAP, account.version)
+        if account.balance + operation.credit > MAX_BALANCE_MICROS:
+            return no(Code.BAD_FORM, "credit")
+        account.balance += operation.credit
+        self.ledger[operation.tenant] += operation.credit
+        account.version = operation.version
+        before = (account.credit_limit, account.daily_cap)
+        if operation.has_settings:
+            for name in SETTINGS:
+                setattr(account, name, getattr(operation, name))
+        if operation.profile:
+            account.profile, account.profile_version = operation.profile, operation.version
+        self._rearm(account, operation.credit > 0, *before)
+        return DONE
+
+    @staticmethod
+    def _rearm(account: Account, credited: bool, credit_limit: int, daily_cap: int) -> None:
+        threshold = account.low_balance_threshold
+        if threshold == NONE or account.balance >= threshold:
+            account.low_sent = False
+        changed = credited or account.credit_limit != credit_limit
+        if changed and account.balance + account.credit_limit > 0:
+            account.exhausted_sent = False
+        if account.daily_cap != daily_cap:
+            account.cap_sent_on = ""
+
+    def _repair(self, operation: Repair) -> Result:
+        account = self.accounts[operation.tenant]
+        read = (operation.version, operation.posted_n, operation.live)
+        if read != (account.version, self.posted, account.balance + account.unposted):
+            return no(Code.OUTDATED)
+        if abs(account.balance + operation.difference) > MAX_BALANCE_MICROS:
+            return no(Code.BAD_FORM)
+        account.balance += operation.difference
+        self.ledger[operation.tenant] += operation.difference
+        return DONE
+
+    # Authorize
+
+    def _authorize(self, operation: Authorize) -> Result:
+        call = self._call(operation)
+        if call is None:
+            return self._authorize_new(operation)
+        if (call.model, call.parties) != (operation.model, operation.parties):
+            return no(Code.KEY_REUSED)
+        if call.state is State.SETTLED:
+            return self._authorize_settled(operation, call)
+        if operation.has_usage and call.pin != operation.pin:
+            return no(Code.PIN_MISMATCH, call.pin, call.model)
+        return self._authorize_again(operation, call)
+
+    def _authorize_settled(self, operation: Authorize, call: Call) -> Result:
+        reason = self._closed_to_all(operation) or Reason.CALL_ALREADY_SETTLED
+        return self._answer(operation, call, reason=reason, known=1)
+
+    def _authorize_again(self, operation: Authorize, call: Call) -> Result:
+        till = self._till(operation, call)
+        if operation.has_usage:
+            self._report(operation, till)
+        if call.state is State.EXPIRED:
+            return self._answer(operation, call, known=1)
+        call.lease_until_ms = self.now_ms + self.config.lease_ms
+        if call.refused:
+            return self._reserve_or_refuse(operation, till, known=1)
+        short = False
+        if operation.has_usage:
+            call.state = State.ACTIVE
+            short = till.extend()
+        return self._answer(operation, call, short=short, known=1)
+
+    def _authorize_new(self, operation: Authorize) -> Result:
+        if self.n - self.posted >= self.config.max_outbox:
+            return no(Code.OUTBOX_FULL)
+        call = self._new_call(operation, State.AUTHORIZED)
+        till = self._till(operation, call)
+        if operation.unknown_model:
+            return self._turn_away(operation, self._closed_to_all(operation))
+        if operation.has_usage:
+            self._open(operation, call, State.ACTIVE)
+            self._report(operation, till)
+            return self._reserve_or_refuse(operation, till, known=0)
+        reason = self._refusal(operation, till, others=till.account.active_calls)
+        if reason:
+            return self._turn_away(operation, reason)
+        self._open(operation, call, State.AUTHORIZED)
+        short = self._reserve(operation, till)
+        return self._answer(operation, call, short=short)
+
+    def _new_call(self, operation: Authorize | Settle, state: State) -> Call:
+        opened = isinstance(operation, Authorize)
+        return Call(
+            state=state,
+            pin=operation.pin,
+            model=operation.model,
+            parties=operation.parties,
+            assistant_id=operation.assistant_id,
+            fee=operation.fee if isinstance(operation, Authorize) else 0,
+            burn=operation.burn if isinstance(operation, Authorize) else 0,
+            free_ms=operation.free_ms,
+            authorized_at_ms=self.now_ms,
+            lease_until_ms=self.now_ms + self.config.lease_ms,
+            counted=opened,
+        )
+
+    def _open(self, operation: Authorize, call: Call, state: State) -> None:
+        key = self._key(operation)
+        call.state = state
+        self.records[key] = call
+        self.leases[key] = call.lease_until_ms + self.config.grace_ms
+        self.accounts[operation.tenant].active_calls += 1
+
+    def _reserve_or_refuse(self, operation: Authorize, till: Till, known: int) -> Result:
+        call = till.call
+        call.refused = self._refusal(operation, till, others=till.account.active_calls - 1)
+        if call.refused:
+            return self._answer(operation, call, reason=call.refused, known=known)
+        short = False if call.ended else self._reserve(operation, till)
+        return self._answer(operation, call, short=short, known=known)
+
+    def _closed_to_all(self, operation: Authorize) -> Reason:
+        if self.accounts[operation.tenant].suspended:
+            return Reason.TENANT_SUSPENDED
+        return Reason.UNKNOWN_MODEL if operation.unknown_model else Reason.NONE
+
+    def _refusal(self, operation: Authorize, till: Till, others: int) -> Reason:
+        account, least = till.account, operation.min_start
+        if account.suspended:
+            return Reason.TENANT_SUSPENDED
+        if operation.target > 0:
+            if account.available < least:
+                return Reason.INSUFFICIENT_BALANCE
+            if till.cap_room < least:
+                return Reason.DAILY_CAP_REACHED
+            if till.call_room < least:
+                return Reason.CALL_COST_LIMIT
+        if NONE < account.concurrent_calls <= others:
+            return Reason.TOO_MANY_CONCURRENT_CALLS
+        return Reason.NONE
+
+    @staticmethod
+    def _reserve(operation: Authorize, till: Till) -> bool:
+        amount = max(0, min(operation.target, till.room))
+        till.hold(amount)
+        return amount < operation.target
+
+    def _turn_away(self, operation: Authorize, reason: Reason) -> Result:
+        """Refuses without a trace."""
+        account = self.accounts[operation.tenant]
+        today = self._today(operation.day)
+        return CallResult(
+            code=Code.OK,
+            reason=reason,
+            directive=Directive.HANG_UP,
+            state=0,
+            reserved=0,
+            left_ms=0,
+            valid_for_ms=0,
+            rated=0,
+            charged=0,
+            overrun=0,
+            version=account.version,
+            n=0,
+            pin="",
+            usage=b"",
+            known=0,
+            available=account.available,
+            reserved_by_others=account.reserved,
+            daily_cap=account.daily_cap,
+            spend_today=self._spent(operation.tenant, today),
+            day_end_ms=self._day_end_ms(operation.day),
+            outcome=0,
+            spend_by_day=(),
+            late=0,
+            model="",
+        )
+
+    # Charge, Settle, End
+
+    def _charge(self, operation: Charge) -> Result:
+        call = self._call(operation)
+        if call is None:
+            return no(Code.CALL_MISSING)
+        till = self._till(operation, call)
+        if call.state is State.SETTLED:
+            return self._answer(operation, call, known=1, late=self._late(operation, till))
+        if (call.pin, call.model) != (operation.pin, operation.model):
+            return no(Code.PIN_MISMATCH, call.pin, call.model)
+        known = int(till.is_lower(operation.total, operation.weight))
+        self._report(operation, till)
+        if call.state is State.EXPIRED:
+            return self._answer(operation, call, known=known)
+        call.state = State.ACTIVE
+        call.lease_until_ms = self.now_ms + self.config.lease_ms
+        short = False if call.refused else till.extend()
+        return self._answer(operation, call, short=short, known=known)
+
+    @staticmethod
+    def _late(operation: Charge | Settle, till: Till) -> int:
+        higher = till.is_higher(operation.total, operation.weight)
+        return int(till.call.outcome == INCOMPLETE and higher)
+
+    def _settle(self, operation: Settle) -> Result:
+        call = self._call(operation)
+        if call is None:
+            if not operation.opens:
+                return no(Code.CALL_MISSING)
+            call = self._new_call(operation, State.ACTIVE)
+        if (call.model, call.parties) != (operation.model, operation.parties):
+            return no(Code.KEY_REUSED)
+        till = self._till(operation, call)
+        if call.state is State.SETTLED:
+            if call.digest not in (b"", operation.digest):
+                return no(Code.KEY_REUSED)
+            return self._answer(operation, call, known=1, late=self._late(operation, till))
+        if call.pin != operation.pin:
+            return no(Code.PIN_MISMATCH, call.pin, call.model)
+        return self._settle_open(operation, till)
+
+    def _settle_open(self, operation: Settle, till: Till) -> Result:
+        call = till.call
+        lower = till.is_lower(operation.total, operation.weight)
+        if lower and operation.corrects_usage:
+            self._report(operation, till, corrects=True)
+        else:
+            self._report(operation, till)
+        call.digest, call.times = operation.digest, operation.times
+        self._close(self._key(operation), call, operation.outcome)
+        return self._answer(operation, call)
+
+    def _end(self, operation: End) -> Result:
+        call = self._call(operation)
+        if call is None:
+            return no(Code.CALL_MISSING)
+        if call.state not in (State.EXPIRED, State.SETTLED):
+            call.ended = True
+        return self._answer(operation, call, known=1)
+
+    def _report(
+        self, operation: Authorize | Charge | Settle, till: Till, corrects: bool = False
+    ) -> None:
+        accept = till.correct if corrects else till.report
+        accept(
+            operation.total,
+            operation.weight,
+            operation.usage,
+            operation.elapsed_ms,
+            operation.free_ms,
+        )
+        tenant = operation.tenant
+        if till.spend != self._spent(tenant, till.today):
+            self.spend.setdefault(till.today, {})[tenant] = till.spend
+        if till.moved:
+            self._cross(tenant, till.account, till.shortest, till)
+
+    def _release(self, tenant: str, call: Call) -> None:
+        account = self.accounts[tenant]
+        account.reserved -= call.reserved
+        call.reserved = 0
+        if call.counted:
+            account.active_calls -= 1
+            call.counted = False
+
+    def _close(self, key: Key, call: Call, outcome: int) -> None:
+        self._release(key[0], call)
+        call.state = State.SETTLED
+        call.outcome = outcome
+        self.n += 1
+        call.n = self.n
+        self.outbox.append(self._settled_entry(key, call))
+        self.records[key] = call
+        self.leases[key] = self.now_ms + self.config.retention_ms
+
+    # Sweep, Debit, Confirm
+
+    def _sweep(self, operation: Sweep) -> Result:
+        key = self._key(operation)
+        record = self.records.get(key)
+        if record is None:
+            self.leases.pop(key, None)
+            return Simple(Code.OK, SweepDeed.FORGOTTEN)
+        if isinstance(record, DebitRecord) or record.state is State.SETTLED:
+            return Simple(Code.OK, self._sweep_done(key, record))
+        if record.state is State.EXPIRED:
+            return Simple(Code.OK, self._sweep_expired(key, record))
+        return Simple(Code.OK, self._sweep_open(key, record))
+
+    def _sweep_open(self, key: Key, call: Call) -> SweepDeed:
+        due_ms = call.lease_until_ms + self.config.grace_ms
+        if self.now_ms < due_ms:
+            self.leases[key] = due_ms
+            return SweepDeed.RESCHEDULED
+        self._release(key[0], call)
+        call.state = State.EXPIRED
+        self.leases[key] = self.now_ms + self.config.late_window_ms
+        return SweepDeed.EXPIRED
+
+    def _sweep_expired(self, key: Key, call: Call) -> SweepDeed:
+        if self.now_ms < self.leases[key]:
+            return SweepDeed.RESCHEDULED
+        self._close(key, call, INCOMPLETE)
+        return SweepDeed.CLOSED
+
+    def _sweep_done(self, key: Key, record: Record) -> SweepDeed:
+        if record.confirmed and self.leases[key] <= self.now_ms:
+            del self.records[key]
+            self.leases.pop(key, None)
+            return SweepDeed.FORGOTTEN
+        self.leases[key] = self.now_ms + self.config.retention_ms
+        return SweepDeed.RESCHEDULED
+
+    def _debit(self, operation: Debit) -> Result:
+        key = self._key(operation)
+        account = self.accounts[operation.tenant]
+        kept = self.records.get(key)
+        if kept is not None:
+            assert isinstance(kept, DebitRecord)
+            same = (kept.amount, kept.digest) == (operation.amount, operation.digest)
+            return Simple(Code.OK, kept.n, account.balance) if same else no(Code.KEY_REUSED)
+        if account.available < operation.amount:
+            return no(Code.INSUFFICIENT)
+        account.balance -= operation.amount
+        account.unposted += operation.amount
+        self.n += 1
+        n = self.n
+        digest, note = operation.digest, operation.note
+        self.outbox.append(DebitedEntry(n, *key, self.now_ms, operation.amount, digest, note))
+        self.records[key] = DebitRecord(operation.amount, operation.digest, n)
+        self.leases[key] = self.now_ms + self.config.retention_ms
+        self._cross(operation.tenant, account, shortest=1, till=None)
+        return Simple(Code.OK, n, account.balance)
+
+    def _confirm(self, operation: Confirm) -> Result:
+        if operation.n <= self.posted:
+            return DONE
+        if operation.n > min(self.posted + 1, self.n):
+            return no(Code.OUTDATED)
+        self.posted = operation.n
+        self.outbox = [entry for entry in self.outbox if entry.n > self.posted]
+        if operation.key and operation.verdict != Verdict.ASIDE:
+            record = self._confirmed_record(operation)
+            self._confirm_money(operation, record)
+            if record is not None:
+                record.confirmed = True
+                self.leases[self._key(operation)] = self.now_ms + self.config.retention_ms
+        return DONE
+
+    def _confirmed_record(self, operation: Confirm) -> Record | None:
+        """The record that the entry was about, when it is still there and can be read."""
+        key = self._key(operation)
+        record = self.records.get(key)
+        if key in self.unreadable or record is None or record.n != operation.n:
+            return None
+        return record
+
+    def _confirm_money(self, operation: Confirm, record: Record | None) -> None:
+        account = self.accounts.get(operation.tenant)
+        readable = (operation.tenant, "") not in self.unreadable
+        self._note_damage(operation, readable, record)
+        if account is None or not readable:
+            return
+        account.unposted -= operation.amount
+        if operation.verdict == Verdict.POSTED:
+            self.ledger[operation.tenant] -= operation.amount
+            return
+        account.balance += operation.amount
+        if isinstance(record, Call):
+            self._return_spend(operation.tenant, record)
+
+    def _note_damage(self, operation: Confirm, readable: bool, record: Record | None) -> None:
+        """What `unposted` will be off by once an unreadable record is healed: the audit's work."""
+        off = 0
+        if record is not None and not readable:
+            off = operation.amount
+        elif record is None and readable:
+            off = -operation.amount
+        self.damage[operation.tenant] = self.damage.get(operation.tenant, 0) + off
+
+    def _return_spend(self, tenant: str, call: Call) -> None:
+        for day, micros in call.spend_by_day.items():
+            if day in self.dates and micros:
+                spent = self.spend.setdefault(day, {})
+                spent[tenant] = spent.get(tenant, 0) - micros
+
+    # The outbox
+
+    def _settled_entry(self, key: Key, call: Call) -> SettledEntry:
+        return SettledEntry(
+            n=call.n,
+            tenant=key[0],
+            call_id=key[1],
+            settled_at_ms=self.now_ms,
+            pin=call.pin,
+            model=call.model,
+            parties=call.parties,
+            assistant_id=call.assistant_id,
+            authorized_at_ms=call.authorized_at_ms,
+            elapsed_ms=call.elapsed_ms,
+            rated=call.rated,
+            charged=call.charged,
+            overrun=call.overrun,
+            usage=call.usage,
+            free_ms=call.free_ms,
+            spend_by_day=_days(call),
+            digest=call.digest,
+            times=call.times,
+            outcome=call.outcome,
+        )
+
+    def _write_crossing(self, tenant: str, event: Event, value: int, line: int) -> None:
+        self.n += 1
+        self.outbox.append(CrossingEntry(self.n, tenant, event, self.now_ms, value, line))
+
+    def _cross(self, tenant: str, account: Account, shortest: int, till: Till | None) -> None:
+        threshold = account.low_balance_threshold
+        if threshold != NONE and account.balance < threshold and not account.low_sent:
+            account.low_sent = True
+            self._write_crossing(tenant, Event.LOW_BALANCE, account.balance, threshold)
+        if account.balance + account.credit_limit < shortest and not account.exhausted_sent:
+            account.exhausted_sent = True
+            limit = account.credit_limit
+            self._write_crossing(tenant, Event.BALANCE_EXHAUSTED, account.balance, limit)
+        cap = account.daily_cap
+        if till is None or cap == NONE or account.cap_sent_on == till.today:
+            return
+        if cap - till.spend < shortest:
+            account.cap_sent_on = till.today
+            self._write_crossing(tenant, Event.DAILY_CAP_REACHED, till.spend, cap)
+
+    # Answers
+
+    def _answer(
+        self,
+        operation: Authorize | Charge | Settle | End,
+        call: Call,
+        reason: Reason = Reason.NONE,
+        short: bool = False,
+        known: int = 0,
+        late: int = 0,
+    ) -> CallResult:
+        account = self.accounts[operation.tenant]
+        day = None if isinstance(operation, End) else operation.day
+        today = self._today(day) if day else ""
+        spent = self._spent(operation.tenant, today)
+        till = Till(self.config, account, call, today, spent)
+        hang_up = reason or isinstance(operation, End)
+        directive = Directive.HANG_UP if hang_up else till.directive(short)
+        left_ms = 0 if directive is Directive.HANG_UP else till.left_ms
+        return CallResult(
+            code=Code.OK,
+            reason=reason,
+            directive=directive,
+            state=call.state,
+            reserved=call.reserved,
+            left_ms=left_ms,
+            valid_for_ms=min(self.config.lease_ms, left_ms),
+            rated=call.rated,
+            charged=call.charged,
+            overrun=call.overrun,
+            version=account.version,
+            n=call.n,
+            pin=call.pin,
+            usage=call.usage,
+            known=known,
+            available=account.available,
+            reserved_by_others=account.reserved - call.reserved,
+            daily_cap=account.daily_cap,
+            spend_today=spent,
+            day_end_ms=self._day_end_ms(day) if day else 0,
+            outcome=call.outcome,
+            spend_by_day=_days(call),
+            late=late,
+            model=call.model,
+        )
+
+    def _look_account(self, operation: LookAccount) -> Result:
+        account = self.accounts[operation.tenant]
+        return AccountView(
+            code=Code.OK,
+            balance=account.balance,
+            unposted=account.unposted,
+            reserved=account.reserved,
+            active_calls=account.active_calls,
+            credit_limit=account.credit_limit,
+            daily_cap=account.daily_cap,
+            call_cost_limit=account.call_cost_limit,
+            concurrent_calls=account.concurrent_calls,
+            low_balance_threshold=account.low_balance_threshold,
+            suspended=account.suspended,
+            version=account.version,
+            profile_version=account.profile_version,
+            profile=account.profile,
+            posted_n=self.posted,
+            spend_by_day=tuple(
+                (day, self._spent(operation.tenant, day))
+                for day in self.dates
+                if self._spent(operation.tenant, day)
+            ),
+        )
+
+    def _look_call(self, operation: LookCall) -> Result:
+        call = self._call(operation)
+        if call is None:
+            return no(Code.CALL_MISSING)
+        return CallView(
+            code=Code.OK,
+            state=call.state,
+            pin=call.pin,
+            model=call.model,
+            parties=call.parties,
+            assistant_id=call.assistant_id,
+            authorized_at_ms=call.authorized_at_ms,
+            lease_until_ms=call.lease_until_ms,
+            elapsed_ms=call.elapsed_ms,
+            reserved=call.reserved,
+            rated=call.rated,
+            charged=call.charged,
+            overrun=call.overrun,
+            usage=call.usage,
+            spend_by_day=_days(call),
+            times=call.times,
+            outcome=call.outcome,
+            n=call.n,
+        )
+
+    # What must hold
+
+    def invariants(self) -> list[str]:
+        """Every broken promise, as a sentence; an empty list is what is wanted."""
+        broken = list(self.breaches)
+        for tenant, account in self.accounts.items():
+            broken += self._account_invariants(tenant, account)
+        for key, record in self.records.items():
+            if key not in self.leases:
+                broken.append(f"{key} has no lease entry")
+            if isinstance(record, Call):
+                broken += _call_invariants(key, record)
+        if [entry.n for entry in self.outbox] != list(range(self.posted + 1, self.n + 1)):
+            broken.append("the outbox has gaps")
+        return broken
+
+    def _account_invariants(self, tenant: str, account: Account) -> Iterable[str]:
+        kept = [record for key, record in self.records.items() if key[0] == tenant]
+        calls = [record for record in kept if isinstance(record, Call)]
+        debits = [record for record in kept if isinstance(record, DebitRecord)]
+        waiting = [call.charged for call in calls if not call.confirmed]
+        waiting += [debit.amount for debit in debits if not debit.confirmed]
+        expected = {
+            "reserved": (account.reserved, sum(call.reserved for call in calls)),
+            "active_calls": (account.active_calls, sum(call.counted for call in calls)),
+            "unposted": (account.unposted, sum(waiting) + self.damage.get(tenant, 0)),
+            "ledger": (account.balance + account.unposted, self.ledger[tenant]),
+        }
+        for name, (held, counted) in expected.items():
+            if held != counted:
+                yield f"{tenant}: {name} is {held}, counted {counted}"
+
+    def _bounds(self, operation: Operation) -> tuple[int, int]:
+        """Available and cap room as of the tenant's running day, never above 0."""
+        tenant = operation.tenant
+        account = self.accounts.get(tenant) if isinstance(tenant, str) else None
+        if account is None:
+            return 0, 0
+        today = self._last_today.get(tenant, "")
+        if isinstance(operation, Authorize | Charge | Settle) and bad_field(operation) is None:
+            today = self._last_today[tenant] = self._today(operation.day)
+        held = self._spent(tenant, today) + account.reserved
+        cap_room = 0 if account.daily_cap == NONE else account.daily_cap - held
+        return min(0, account.available), min(0, cap_room)
+
+    def _watch_bounds(self, operation: Operation, before: tuple[int, int]) -> None:
+        """Only a lowering, a repair or a load may break a bound, or break it further."""
+        if isinstance(operation, Apply | Repair | Load):
+            return
+        after = self._bounds(operation)
+        if after[0] < before[0] or after[1] < before[1]:
+            self.breaches.append(f"{operation} broke a bound: {before} became {after}")
+
+
+def _call_invariants(key: Key, call: Call) -> Iterable[str]:
+    if call.rated != call.charged + call.overrun:
+        yield f"{key}: rated is not charged + overrun"
+    if min(call.reserved, call.charged, call.overrun, *call.spend_by_day.values(), 0) < 0:
+        yield f"{key}: an amount is negative"
+    holds = call.state in (State.AUTHORIZED, State.ACTIVE)
+    if call.counted != holds or (call.reserved and not holds):
+        yield f"{key}: {call.state.name} and counted or reserved"
+    if (call.n > 0) != (call.state is State.SETTLED):
+        yield f"{key}: settled without a number, or numbered without being settled"
+
+
+def _days(call: Call) -> tuple[tuple[str, int], ...]:
+    return tuple(call.spend_by_day.items())
