@@ -35,7 +35,7 @@ LOOP_LAG = Gauge(
     multiprocess_mode="livemax",
 )
 DECISIONS = Counter(
-    "tollgate_decisions", "Authorizes by refusal reason; NONE accepted.", ["reason"]
+    "tollgate_decisions", "Authorizes by refusal; NONE: accepted.", ["reason"]
 )
 DIRECTIVES = Counter("tollgate_directives", "What Charge told running calls.", ["directive"])
 POSTED = Counter("tollgate_outbox_entries_posted", "Outbox entries that reached the ledger.")
