@@ -24,6 +24,10 @@ from server.worker_process import WorkerFailed, WorkerProcess
 RESTART_PAUSE_S = 0.5
 
 Migrate = Callable[[str], Awaitable[object]]
+Beside = Callable[[Settings], Awaitable[None]]
+
+# Why a start may fail; each message is for people.
+START_FAILURES = (StateDirBusy, AddressTaken, ProgramMissing, StoreFailed, WorkerFailed)
 
 log = structlog.get_logger(__name__)
 
@@ -187,14 +191,19 @@ def run(settings: Settings, migrate: Migrate | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, migrate))
-    except (StateDirBusy, AddressTaken, ProgramMissing, StoreFailed, WorkerFailed) as error:
+    except START_FAILURES as error:
         print(f"tollgate: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def serve(settings: Settings, migrate: Migrate | None = None) -> None:
-    """Run until SIGTERM or SIGINT; a second signal does not wait for the drain."""
+async def serve(
+    settings: Settings, migrate: Migrate | None = None, beside: Beside | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT; a second signal does not wait for the drain.
+
+    `beside` gets the settings in use once requests are taken, and is cancelled before the end.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     supervisor = Supervisor(settings, migrate)
@@ -206,7 +215,7 @@ async def serve(settings: Settings, migrate: Migrate | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    running = asyncio.create_task(_run_until(supervisor, stop))
+    running = asyncio.create_task(_run_until(supervisor, stop, beside))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -218,6 +227,12 @@ async def serve(settings: Settings, migrate: Migrate | None = None) -> None:
         log.info("stopped while starting")
 
 
-async def _run_until(supervisor: Supervisor, stop: asyncio.Event) -> None:
+async def _run_until(supervisor: Supervisor, stop: asyncio.Event, beside: Beside | None) -> None:
     async with supervisor:
-        await stop.wait()
+        task = asyncio.ensure_future(beside(supervisor.settings)) if beside else None
+        try:
+            await stop.wait()
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
