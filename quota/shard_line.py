@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
@@ -26,6 +26,8 @@ from quota.topology import Topology
 
 MAX_BATCH = 256
 MAX_WAITING = 100_000
+SECONDS_A_DAY = 86_400
+OPEN_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
 
 
@@ -46,6 +48,25 @@ class _Waiting:
     since: float
 
 
+class _Frame(NamedTuple):
+    """What every batch carries until the date changes."""
+
+    header: Header
+    keys: list[str]
+    until_s: float
+    prefixes: dict[str, bytes]
+
+
+def _command(frame: _Frame, function: str, packed: bytes) -> bytes:
+    """The bytes of one FCALL (RESP arrays of bulk strings); all but the batch stays the same."""
+    prefix = frame.prefixes.get(function)
+    if prefix is None:
+        words = ("FCALL", function, str(len(frame.keys)), *frame.keys)
+        bulks = b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
+        prefix = frame.prefixes[function] = b"*%d\r\n%b" % (len(words) + 1, bulks)
+    return b"%b$%d\r\n%b\r\n" % (prefix, len(packed), packed)
+
+
 class ShardLine:
     """Sends one shard's operations, in the order in which they were submitted."""
 
@@ -63,6 +84,9 @@ class ShardLine:
         self._sender: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
         self._epoch = ""
+        self._frame: _Frame | None = None
+        # Asked for once: it costs a system call on some Pythons, and a line lives in one loop.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._known_run = ""
         self._posted_waiters: list[tuple[int, asyncio.Future[None]]] = []
 
@@ -75,7 +99,9 @@ class ShardLine:
         """Queues an operation; the future has its result, or raises StoreUnavailable."""
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append(_Waiting(operation, future, loop.time()))
         if self._sender is None:
@@ -178,7 +204,8 @@ class ShardLine:
     async def _send(self, batch: list[_Waiting]) -> BatchReply:
         operations = [item.operation for item in batch]
         connection = self._connection or await self._open()
-        reply = await self._evaluate_sparing_memory(connection, operations)
+        async with asyncio.timeout(self._patience_s):
+            reply = await self._evaluate_sparing_memory(connection, operations)
         if reply.status is not Status.DECIDED:
             self._known_run = ""  # the next opening asks the keeper, who rebuilds
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
@@ -186,7 +213,7 @@ class ShardLine:
 
     async def _open(self) -> AbstractConnection:
         """Connects, and asks the keeper whenever the shard may have lost something."""
-        async with asyncio.timeout(max(self._patience_s, 1.0) * 10):
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
             connection = await self._topology.connect(self.shard)
             try:
                 server = await identify(connection)
@@ -229,38 +256,46 @@ class ShardLine:
     async def _evaluate(
         self, connection: AbstractConnection, operations: list[Operation], allow_oom: bool
     ) -> BatchReply:
-        dates = dates_around(time.time())
-        t = self._timing
-        header = Header(
-            self._epoch,
-            t.lease_ms,
-            t.grace_ms,
-            t.late_window_ms,
-            t.retention_ms,
-            t.reserve_ms,
-            t.low_water_ms,
-            t.min_start_ms,
-            t.max_outbox,
-            dates,
-        )
-        packed = encode(header, operations)
+        frame = self._frame_now()
+        packed = encode(frame.header, operations)
         library = script.library()
         function = library.sparing if allow_oom else library.strict
-        names = keys(self.shard, dates)
+        command = _command(frame, function, packed)
         try:
-            reply = await self._call(connection, function, names, packed)
+            reply = await self._exchange(connection, command)
         except ResponseError as error:
             if "Function not found" not in str(error):
                 raise
             await self._load(connection, library)
-            reply = await self._call(connection, function, names, packed)
+            reply = await self._exchange(connection, command)
         return decode(reply, operations)
 
+    def _frame_now(self) -> "_Frame":
+        """Header and keys, made anew when the date or the epoch changes."""
+        now_s = time.time()
+        frame = self._frame
+        if frame is None or now_s >= frame.until_s or frame.header.epoch != self._epoch:
+            dates = dates_around(now_s)
+            t = self._timing
+            header = Header(
+                self._epoch,
+                t.lease_ms,
+                t.grace_ms,
+                t.late_window_ms,
+                t.retention_ms,
+                t.reserve_ms,
+                t.low_water_ms,
+                t.min_start_ms,
+                t.max_outbox,
+                dates,
+            )
+            until_s = (now_s // SECONDS_A_DAY + 1) * SECONDS_A_DAY
+            self._frame = frame = _Frame(header, keys(self.shard, dates), until_s, {})
+        return frame
+
     @staticmethod
-    async def _call(
-        connection: AbstractConnection, function: str, names: list[str], packed: bytes
-    ) -> bytes:
-        await connection.send_command("FCALL", function, len(names), *names, packed)
+    async def _exchange(connection: AbstractConnection, command: bytes) -> bytes:
+        await connection.send_packed_command(command)
         reply: bytes = await connection.read_response()
         return reply
 

@@ -22,7 +22,7 @@ class Topology(Protocol):
     """Opens connections to the server that holds a shard now."""
 
     async def connect(self, shard: int) -> AbstractConnection:
-        """A connected connection; the caller owns and closes it."""
+        """A connected connection without time-outs; the caller bounds, owns and closes it."""
 
     async def client(self, shard: int) -> "Redis":
         """A client for reads beside the batches; the caller closes it."""
@@ -50,7 +50,11 @@ def _client(url: str, timeout_s: float) -> Redis:
     return Redis.from_pool(_pool(url, timeout_s + READER_BLOCK_MS / 1000))
 
 
-async def _connect(pool: ConnectionPool) -> AbstractConnection:
+async def _connect(url: str, timeout_s: float) -> AbstractConnection:
+    """A connection whose reads and writes have no time-out of their own: whoever sends a command
+    bounds the whole exchange, which is cheaper than bounding each half.
+    """
+    pool = ConnectionPool.from_url(url, **_options(timeout_s) | {"socket_timeout": None})
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
     await connection.connect()  # type: ignore[no-untyped-call]
     return connection
@@ -61,11 +65,10 @@ class SingleServer:
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url, self._timeout_s = url, timeout_s
-        self._pool = _pool(url, timeout_s)
 
     async def connect(self, shard: int) -> AbstractConnection:
         """A connection to the server."""
-        return await _connect(self._pool)
+        return await _connect(self._url, self._timeout_s)
 
     async def client(self, shard: int) -> Redis:
         """A client of the server."""
@@ -92,7 +95,7 @@ class SentinelMaster:
 
     async def connect(self, shard: int) -> AbstractConnection:
         """A connection to the present master."""
-        return await _connect(_pool(await self._master(), self._timeout_s))
+        return await _connect(await self._master(), self._timeout_s)
 
     async def client(self, shard: int) -> Redis:
         """A client of the present master."""
@@ -119,7 +122,7 @@ class ClusterNodes:
 
     async def connect(self, shard: int) -> AbstractConnection:
         """A connection to the node that owns the shard's slot now."""
-        return await _connect(_pool(await self._node(shard), self._timeout_s))
+        return await _connect(await self._node(shard), self._timeout_s)
 
     async def client(self, shard: int) -> Redis:
         """A client of the node that owns the shard's slot now."""

@@ -54,6 +54,8 @@ from server.sockets import bind
 from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
+CHECK_TIMEOUT_S = 5.0
+
 
 async def run_worker(
     settings: Settings, index: int, *, ready: Callable[[], None], stop: asyncio.Event
@@ -129,7 +131,9 @@ class Parts:
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         # work beside the requests
-        self.applier = ChangeApplier(self.store, self.tenants, self.directory)
+        self.applier = ChangeApplier(
+            self.store, self.readers, self.tenants, self.directory, self.keeper
+        )
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -159,9 +163,7 @@ class Parts:
         stack.push_async_callback(parts.store.close)
         stack.push_async_callback(parts.refusals.flush)
         for shard in parts._shards:
-            connection = await topology.connect(shard)
-            await identify(connection)
-            await connection.disconnect(nowait=True)
+            await _check_fit(topology, shard)
         await parts.book.refresh()
         return parts
 
@@ -173,7 +175,7 @@ class Parts:
         )
         billing = BillingService(
             TenantDesk(self.tenants, self.applier),
-            BalanceDesk(self.store, self.directory, self.tenants, self.applier),
+            BalanceDesk(self.store, self.readers, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
             SettledCallDesk(self.calls),
             KeyDesk(self.keys),
@@ -203,6 +205,15 @@ class Parts:
             "redis": await _answers(self.readers[0].now_ms()),
             "postgres": await _answers(self._pool.fetchval("SELECT 1")),
         }
+
+
+async def _check_fit(topology: Topology, shard: int) -> None:
+    async with asyncio.timeout(CHECK_TIMEOUT_S):
+        connection = await topology.connect(shard)
+        try:
+            await identify(connection)
+        finally:
+            await connection.disconnect(nowait=True)
 
 
 class _ValidKeys(KeyFinder):

@@ -5,6 +5,7 @@ It lives as long as its parent: when the parent goes, however that happens, the 
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from server import app, logs
 from server.settings import EXIT_MISCONFIGURED, Misconfigured, Settings, load
 from server.worker_process import READY
 
+GC_THRESHOLD = 50_000
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,10 @@ async def _run(settings: Settings, index: int, lifeline: socket.socket) -> None:
         loop.add_signal_handler(number, stop.set)
 
     def ready() -> None:
+        # What lives for ever need not be looked at again; requests leave few cycles behind.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         lifeline.send(READY)
         log.info("worker ready", pid=os.getpid())
 
