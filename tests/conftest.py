@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 from redis import Redis
 
@@ -37,6 +38,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("TOLLGATE_", "OTEL_")) and not name.startswith("TOLLGATE_TEST_"):
             del os.environ[name]
+    # Time limits are pytest's; on a busy machine hypothesis' own would fail at random.
+    hypothesis.settings.register_profile("tollgate", deadline=None, print_blob=True)
+    hypothesis.settings.load_profile("tollgate")
     if "PYTEST_XDIST_WORKER" not in os.environ:
         clear_leftovers()
 
