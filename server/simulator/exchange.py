@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 import grpc
+
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1.call_authorization_pb2_grpc import CallAuthorizationServiceStub
 

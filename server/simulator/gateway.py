@@ -5,14 +5,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from server.simulator.clock import Clock
 from server.simulator.exchange import Away, Exchange, Wrong
 from server.simulator.plan import CallPlan
 from server.simulator.speech import Conversation
 from server.simulator.tally import Tally, TenantTally
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 1.0

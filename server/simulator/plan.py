@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tollgate.v1 import common_pb2
-
 from server.simulator.speech import MODELS, Model
+from tollgate.v1 import common_pb2
 
 UNANSWERED_SHARE = 0.08
 SHORTER_THAN_FREE_SHARE = 0.05
@@ -35,9 +34,7 @@ class CallPlan:
     pause_ms: int
 
 
-def plan_calls(
-    run: str, seed: int, tenants: Sequence[str], median_s: float
-) -> Iterator[CallPlan]:
+def plan_calls(run: str, seed: int, tenants: Sequence[str], median_s: float) -> Iterator[CallPlan]:
     """Calls without end, taking the tenants by turns. `run` begins every call_id."""
     random = Random(seed)
     number = 0

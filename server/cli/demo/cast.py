@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import grpc
-from tollgate.v1 import billing_pb2 as pb
 
 from server.money import MICROS
 from server.simulator.office import Office
+from tollgate.v1 import billing_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,7 @@ async def _create(office: Office, role: Role) -> None:
             raise
 
 
-async def _set_balance(
-    office: Office, role: Role, run: str, before: pb.GetBalanceResponse
-) -> None:
+async def _set_balance(office: Office, role: Role, run: str, before: pb.GetBalanceResponse) -> None:
     # Money that calls of an interrupted run still hold cannot be taken.
     amount = max(role.balance - before.balance_micros, -max(0, before.available_micros))
     if amount == 0:

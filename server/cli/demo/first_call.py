@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.table import Table
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from server.money import show
 from server.simulator.exchange import Exchange
 from server.simulator.gateway import reason_name
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 MODEL = "generic-assistant"
 CALLER, CALLEE = "+12025550143", "+12025550101"

@@ -53,7 +53,9 @@ async def _tell(settings: Settings, console: Console, begun: float) -> None:
         except Exception as error:
             log.error("the demo ended early", exc_info=error)
             console.print(f"[red]The demo ended early:[/red] {_words(error)}", highlight=False)
-            console.print(f"The server keeps serving; its log is {log_path(settings)}. Ctrl-C ends it.")
+            console.print(
+                f"The server keeps serving; its log is {log_path(settings)}. Ctrl-C ends it."
+            )
         await _until_cancelled(console)
 
 
