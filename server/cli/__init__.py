@@ -1,8 +1,11 @@
 """The command line `tollgate`."""
 
+import sys
+
 import typer
 
 from server.cli import auditing, calls, keys, serving, simulating, tariffs, tenants
+from server.cli.problems import Problem
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,4 +34,8 @@ def tollgate() -> None:
 
 def main() -> None:
     """The entry point of the console script."""
-    app()
+    try:
+        app()
+    except Problem as problem:
+        print(f"tollgate: {problem}", file=sys.stderr)
+        sys.exit(1)

@@ -3,73 +3,83 @@
 import re
 from decimal import Decimal
 
-import click
+import typer
 
 from server.money import NotMoney, parse_micros
+
+NO_LIMIT = -1
 
 _UNITS_MS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _PLAIN_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
-class Amount(click.ParamType[int]):
-    """An amount of money, such as 142.50; becomes micros."""
-
-    name = "amount"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """The micros; fails with what an amount looks like."""
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_micros(str(value))
-        except NotMoney as error:
-            self.fail(str(error), param, ctx)
+def amount(text: str) -> int:
+    """The micros that an amount above zero stands for. Raises typer.BadParameter."""
+    micros = _micros(text)
+    if micros <= 0:
+        raise typer.BadParameter(
+            f"{text!r} is not above zero: `credit` adds money and `debit` takes it"
+        )
+    return micros
 
 
-class Limit(Amount):
-    """An amount of at least zero, or "none" to have no such limit; becomes micros or -1."""
-
-    name = "amount|none"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """The micros, NO_LIMIT for none."""
-        if value == "none":
-            return NO_LIMIT
-        micros = super().convert(value, param, ctx)
-        if micros < 0 and micros != NO_LIMIT:
-            self.fail(f"{value!r} is below zero", param, ctx)
-        return micros
+def limit(text: str) -> int:
+    """The micros that a limit stands for, NO_LIMIT for "none". Raises typer.BadParameter."""
+    if text == "none":
+        return NO_LIMIT
+    micros = _micros(text)
+    if micros < 0:
+        raise typer.BadParameter(f"{text!r} is below zero")
+    return micros
 
 
-class Duration(click.ParamType[int]):
-    """A length of time, such as 90s, 1m30s or 250ms; plain numbers are seconds; becomes ms."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """The milliseconds; fails with what a duration looks like."""
-        if isinstance(value, int):
-            return value
-        text = str(value)
-        milliseconds = parse_ms(text)
-        if milliseconds is None:
-            self.fail(f"{text!r} is not a duration: write it like 90s, 1m30s or 250ms", param, ctx)
-        return milliseconds
+def count(text: str) -> int:
+    """A whole number, NO_LIMIT for "none". Raises typer.BadParameter."""
+    if text == "none":
+        return NO_LIMIT
+    if not (text.isascii() and text.isdigit()):
+        raise typer.BadParameter(f"{text!r} is neither a whole number nor none")
+    return int(text)
 
 
-NO_LIMIT = -1
-AMOUNT, LIMIT, DURATION = Amount(), Limit(), Duration()
+def duration(text: str) -> int:
+    """The milliseconds that "1m30s" stands for. Raises typer.BadParameter."""
+    milliseconds = _milliseconds(text)
+    if milliseconds is None:
+        raise typer.BadParameter(f"{text!r} is not a duration: write it like 90s, 1m30s or 250ms")
+    return milliseconds
 
 
-def parse_ms(text: str) -> int | None:
-    """The milliseconds that "1m30s" stands for; None when it is no duration."""
+def usage(given: list[str]) -> dict[str, int]:
+    """Quantities by meter from "meter=quantity" texts; meters in ms take durations as well.
+
+    Raises typer.BadParameter.
+    """
+    quantities: dict[str, int] = {}
+    for text in given:
+        meter, equals, quantity = text.partition("=")
+        number = int(quantity) if quantity.isascii() and quantity.isdigit() else None
+        if number is None and meter.endswith("_ms"):
+            number = _milliseconds(quantity)
+        if not equals or number is None:
+            hint = " or a duration, like stt_ms=90s" if meter.endswith("_ms") else ""
+            raise typer.BadParameter(
+                f"{text!r} is not meter=quantity, like llm_input_tokens=1200{hint}",
+                param_hint="--usage",
+            )
+        quantities[meter] = number
+    return quantities
+
+
+def _micros(text: str) -> int:
+    try:
+        return parse_micros(text)
+    except NotMoney as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _milliseconds(text: str) -> int | None:
     if _PLAIN_SECONDS.fullmatch(text):
         text += "s"
     parts = _PART.findall(text)
@@ -77,20 +87,3 @@ def parse_ms(text: str) -> int | None:
         return None
     milliseconds = sum(Decimal(number) * _UNITS_MS[unit] for number, unit in parts)
     return int(milliseconds) if milliseconds == int(milliseconds) else None
-
-
-def parse_usage(given: list[str]) -> dict[str, int]:
-    """Quantities by meter from "meter=quantity" texts. Meters in ms take durations as well."""
-    quantities: dict[str, int] = {}
-    for text in given:
-        meter, equals, quantity = text.partition("=")
-        number = int(quantity) if quantity.isascii() and quantity.isdigit() else None
-        if number is None and meter.endswith("_ms"):
-            number = parse_ms(quantity)
-        if not equals or number is None:
-            hint = " or a duration, such as stt_ms=90s" if meter.endswith("_ms") else ""
-            raise click.BadParameter(
-                f"{text!r} is not meter=quantity, such as llm_input_tokens=1200{hint}"
-            )
-        quantities[meter] = number
-    return quantities

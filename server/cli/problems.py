@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import click
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
@@ -12,12 +11,8 @@ from server.errors import STATUS_DETAILS
 UNREACHABLE = "failed to connect", "connection refused", "dns", "name resolution"
 
 
-class Problem(click.ClickException):
-    """Ends the command with a message and exit code 1."""
-
-    def show(self, file: Any = None) -> None:
-        """Prints the message to standard error."""
-        click.echo(f"tollgate: {self.format_message()}", err=True)
+class Problem(Exception):
+    """Ends the command with its message and exit code 1."""
 
 
 def problem_of(error: grpc.RpcError, server: str) -> Problem:

@@ -11,8 +11,8 @@ import grpc
 import typer
 from rich.console import Console
 
+from server.cli import parsing
 from server.cli.connection import DEFAULT_SERVER, ServerOption, find_key
-from server.cli.parsing import DURATION
 from server.cli.problems import problem_of
 from server.simulator.display import print_summary, run_shown
 from server.simulator.exchange import CHANNEL_OPTIONS, GrpcExchange
@@ -22,6 +22,7 @@ from server.simulator.plan import CallPlan, plan_calls
 from server.simulator.run import Simulation, Size
 from server.simulator.tally import Tally
 
+LENGTH_MS, REPORT_MS = 75_000, 5_000
 Plan = Callable[..., Iterator[CallPlan]]
 
 # More calls at once, each reporting so often, would measure this machine and not the server.
@@ -37,17 +38,31 @@ def simulate(
     ] = None,
     duration: Annotated[
         int | None,
-        typer.Option(click_type=DURATION, help="Start no further call after this time, like 30s."),
+        typer.Option(
+            parser=parsing.duration,
+            metavar="TIME",
+            help="Start no further call after this time, like 30s.",
+        ),
     ] = None,
     speed: Annotated[
         float, typer.Option(min=0.1, max=100, help="How much faster than life calls go on.")
     ] = 20.0,
     length: Annotated[
-        int, typer.Option(click_type=DURATION, help="How long half of the calls stay below.")
-    ] = 75_000,
+        int | None,
+        typer.Option(
+            parser=parsing.duration,
+            metavar="TIME",
+            help="Half of the calls are shorter than this, half longer; by default 75s.",
+        ),
+    ] = None,
     report_interval: Annotated[
-        int, typer.Option(click_type=DURATION, help="How often a call reports, in its own time.")
-    ] = 5_000,
+        int | None,
+        typer.Option(
+            parser=parsing.duration,
+            metavar="TIME",
+            help="How often a call reports, in its own time; by default 5s.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same calls.")] = 1,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
@@ -56,9 +71,11 @@ def simulate(
     Makes tenants of its own (sim-…): one with money, one that runs dry, one with a small daily
     cap, one with few calls at once, and so on by turns. Kill the server meanwhile if you like.
     """
-    size = Size(calls, concurrency, speed, report_interval, duration and duration / 1000)
+    size = Size(
+        calls, concurrency, speed, report_interval or REPORT_MS, duration and duration / 1000
+    )
     _bounded(size)
-    plan = partial(plan_calls, seed=seed, median_s=length / 1000)
+    plan = partial(plan_calls, seed=seed, median_s=(length or LENGTH_MS) / 1000)
     try:
         well = asyncio.run(_simulate(server, find_key(), size, plan, tenant or [], tenants))
     except asyncio.CancelledError:

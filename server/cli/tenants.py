@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from server.cli import printing
+from server.cli import parsing, printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
 from server.cli.options import JsonOption, RequestId, TenantArgument, request_id_or_new
-from server.cli.parsing import AMOUNT, LIMIT, NO_LIMIT
-from server.cli.problems import Problem
+from server.cli.parsing import NO_LIMIT
 from server.money import show
 from tollgate.v1 import billing_pb2 as pb
 from tollgate.v1 import common_pb2
@@ -26,25 +25,47 @@ app = typer.Typer(no_args_is_help=True, help="Create tenants, look at them, limi
 
 Cap = Annotated[
     int | None,
-    typer.Option("--daily-cap", click_type=LIMIT, help="The most that a day may cost, or none."),
+    typer.Option(
+        "--daily-cap",
+        parser=parsing.limit,
+        metavar="AMOUNT",
+        help="The most that a day may cost, or none.",
+    ),
 ]
 Credit = Annotated[
     int | None,
     typer.Option(
-        "--credit-limit", click_type=LIMIT, help="How far below zero the balance may go, or none."
+        "--credit-limit",
+        parser=parsing.limit,
+        metavar="AMOUNT",
+        help="How far below zero the balance may go, or none.",
     ),
 ]
 Concurrent = Annotated[
-    str | None, typer.Option("--concurrent-calls", help="The most calls at once, or none.")
+    int | None,
+    typer.Option(
+        "--concurrent-calls",
+        parser=parsing.count,
+        metavar="NUMBER",
+        help="The most calls at once, or none.",
+    ),
 ]
 PerCall = Annotated[
     int | None,
-    typer.Option("--call-cost", click_type=LIMIT, help="The most that one call may cost, or none."),
+    typer.Option(
+        "--call-cost",
+        parser=parsing.limit,
+        metavar="AMOUNT",
+        help="The most that one call may cost, or none.",
+    ),
 ]
 LowBalance = Annotated[
     int | None,
     typer.Option(
-        "--low-balance", click_type=LIMIT, help="The balance to be warned below, or none."
+        "--low-balance",
+        parser=parsing.limit,
+        metavar="AMOUNT",
+        help="The balance to be warned below, or none.",
     ),
 ]
 
@@ -155,25 +176,31 @@ def limits(
 @app.command()
 def credit(
     tenant_id: TenantArgument,
-    amount: Annotated[int, typer.Argument(click_type=AMOUNT, help="What to add, like 142.50.")],
+    amount: Annotated[
+        int,
+        typer.Argument(parser=parsing.amount, metavar="AMOUNT", help="What to add, like 142.50."),
+    ],
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "credited by hand",
     request_id: RequestId = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
     """Add money to a tenant's balance."""
-    _adjust(tenant_id, _above_zero(amount), reason, request_id, server)
+    _adjust(tenant_id, amount, reason, request_id, server)
 
 
 @app.command()
 def debit(
     tenant_id: TenantArgument,
-    amount: Annotated[int, typer.Argument(click_type=AMOUNT, help="What to take, like 12.00.")],
+    amount: Annotated[
+        int,
+        typer.Argument(parser=parsing.amount, metavar="AMOUNT", help="What to take, like 12.00."),
+    ],
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "debited by hand",
     request_id: RequestId = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
     """Take money from a tenant's balance; nothing when less is available."""
-    _adjust(tenant_id, -_above_zero(amount), reason, request_id, server)
+    _adjust(tenant_id, -amount, reason, request_id, server)
 
 
 def _adjust(tenant_id: str, micros: int, reason: str, request_id: str | None, server: str) -> None:
@@ -195,16 +222,10 @@ def _adjust(tenant_id: str, micros: int, reason: str, request_id: str | None, se
     )
 
 
-def _above_zero(amount: int) -> int:
-    if amount <= 0:
-        raise Problem("the amount must be above zero; `credit` adds money and `debit` takes it")
-    return amount
-
-
 def _given(
     daily_cap: int | None,
     credit_limit: int | None,
-    concurrent_calls: str | None,
+    concurrent_calls: int | None,
     call_cost: int | None,
     low_balance: int | None,
 ) -> dict[str, int]:
@@ -212,19 +233,11 @@ def _given(
     typed = {
         "daily_cap": daily_cap,
         "credit_limit": credit_limit,
-        "concurrent_calls": None if concurrent_calls is None else _count(concurrent_calls),
+        "concurrent_calls": concurrent_calls,
         "call_cost": call_cost,
         "low_balance": low_balance,
     }
     return {LIMITS[name][0]: value for name, value in typed.items() if value is not None}
-
-
-def _count(text: str) -> int:
-    if text == "none":
-        return NO_LIMIT
-    if not (text.isascii() and text.isdigit()):
-        raise Problem(f"--concurrent-calls: {text!r} is neither a whole number nor none")
-    return int(text)
 
 
 def _limits(given: dict[str, int]) -> pb.Limits:

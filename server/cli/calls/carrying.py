@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from server.cli import printing
+from server.cli import parsing, printing
 from server.cli.calls import telling
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
 from server.cli.options import CallArgument, JsonOption, TenantArgument
-from server.cli.parsing import DURATION, parse_usage
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
@@ -20,7 +19,11 @@ PAUSE_S = 0.2
 
 Elapsed = Annotated[
     int | None,
-    typer.Option(click_type=DURATION, help="Since the call was answered: 90s, 1m30s, 250ms."),
+    typer.Option(
+        parser=parsing.duration,
+        metavar="TIME",
+        help="Since the call was answered: 90s, 1m30s, 250ms.",
+    ),
 ]
 UsageOption = Annotated[
     list[str] | None,
@@ -74,7 +77,7 @@ def authorize(
         direction=_direction(direction),
         assistant_id=assistant,
         analytics=analytics,
-        usage=common_pb2.Usage(quantities=parse_usage(usage)) if usage else None,
+        usage=common_pb2.Usage(quantities=parsing.usage(usage)) if usage else None,
         elapsed_ms=elapsed,
     )
     with Connection(server) as connection:
@@ -99,7 +102,7 @@ def charge(
     request = pb.ChargeRequest(
         tenant_id=tenant_id,
         call_id=call_id,
-        usage=common_pb2.Usage(quantities=parse_usage(usage or [])),
+        usage=common_pb2.Usage(quantities=parsing.usage(usage or [])),
         elapsed_ms=elapsed,
     )
     with Connection(server) as connection:
@@ -147,7 +150,7 @@ def _settlement(
     request = pb.SettleRequest(
         tenant_id=call.tenant_id,
         call_id=call.call_id,
-        usage=common_pb2.Usage(quantities=parse_usage(usage)) if usage else call.usage,
+        usage=common_pb2.Usage(quantities=parsing.usage(usage)) if usage else call.usage,
         elapsed_ms=elapsed,
         outcome=_outcome(outcome, call, elapsed),
         model=call.model,
