@@ -35,7 +35,7 @@ def tollgate() -> None:
 def main() -> None:
     """The entry point of the console script."""
     try:
-        app()
+        app(prog_name="tollgate")
     except Problem as problem:
         print(f"tollgate: {problem}", file=sys.stderr)
         sys.exit(1)

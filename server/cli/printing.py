@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 NONE = "–"
+WIDEST = 1_000
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -39,7 +40,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     # As wide as it needs: a pipe and a narrow terminal get whole cells.
-    width = max(console.width, console.measure(drawn).maximum)
+    unbounded = console.options.update(width=WIDEST)
+    width = max(console.width, console.measure(drawn, options=unbounded).maximum)
     console.print(drawn, width=width, crop=False)
 
 

@@ -82,10 +82,11 @@ def authorize(
     )
     with Connection(server) as connection:
         reply = connection.ask(connection.calls.Authorize, request)
+        currency = telling.currency_of(connection, tenant_id)
     if json:
         printing.as_json(reply)
     else:
-        telling.tell_decision(reply)
+        telling.tell_decision(reply, currency)
     if reply.decision != pb.DECISION_ACCEPTED:
         raise typer.Exit(1)
 
@@ -107,10 +108,11 @@ def charge(
     )
     with Connection(server) as connection:
         reply = connection.ask(connection.calls.Charge, request)
+        currency = telling.currency_of(connection, tenant_id)
     if json:
         printing.as_json(reply)
     else:
-        telling.tell_charge(reply)
+        telling.tell_charge(reply, currency)
 
 
 def settle(
@@ -135,10 +137,11 @@ def settle(
         while reply.settlement != common_pb2.SETTLEMENT_POSTED and time.monotonic() < ends:
             time.sleep(PAUSE_S)
             reply = connection.ask(connection.calls.Settle, request)
+        currency = telling.currency_of(connection, tenant_id)
     if json:
         printing.as_json(reply)
     else:
-        telling.tell_bill(reply)
+        telling.tell_bill(reply, currency)
 
 
 def _settlement(
@@ -169,7 +172,10 @@ def _settlement(
     request.started_at.CopyFrom(call.authorized_at)
     request.ended_at.CopyFrom(_now())
     if elapsed is not None:
-        request.answered_at.FromMilliseconds(request.ended_at.ToMilliseconds() - elapsed)
+        answered_ms = request.ended_at.ToMilliseconds() - elapsed
+        started_ms = min(request.started_at.ToMilliseconds(), answered_ms)
+        request.answered_at.FromMilliseconds(answered_ms)
+        request.started_at.FromMilliseconds(started_ms)
     return request
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from server.cli import printing
 from server.cli.connection import Connection
+from server.cli.problems import Problem
 from server.money import show
 from tollgate.v1 import billing_pb2, common_pb2
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -18,18 +19,21 @@ DIRECTIVES = {
 
 
 def currency_of(connection: Connection, tenant_id: str) -> str:
-    """The tenant's currency."""
+    """The tenant's currency; empty when the key may not know it."""
     request = billing_pb2.GetBalanceRequest(tenant_id=tenant_id)
-    return connection.ask(connection.billing.GetBalance, request).currency
+    try:
+        return connection.ask(connection.billing.GetBalance, request).currency
+    except Problem:
+        return ""
 
 
-def tell_decision(reply: pb.AuthorizeResponse) -> None:
+def tell_decision(reply: pb.AuthorizeResponse, currency: str) -> None:
     """ACCEPTED with its grant, or REJECTED with what is needed to act on it."""
     if reply.decision == pb.DECISION_ACCEPTED:
         printing.facts(
             [
                 ("decision", "ACCEPTED"),
-                *_grant(reply.directive, reply.grant),
+                *_grant(reply.directive, reply.grant, currency),
                 ("tariff", reply.tariff_version),
                 *_usage("usage so far", reply.usage),
             ]
@@ -41,40 +45,40 @@ def tell_decision(reply: pb.AuthorizeResponse) -> None:
     printing.facts(
         [
             ("decision", f"REJECTED, {reason}"),
-            ("available", show(refusal.available_micros)),
-            ("held by other calls", show(refusal.reserved_micros)),
-            ("daily cap", show(refusal.daily_cap_micros) if capped else "none"),
-            ("spent today", show(refusal.spent_today_micros)),
+            ("available", show(refusal.available_micros, currency)),
+            ("held by other calls", show(refusal.reserved_micros, currency)),
+            ("daily cap", show(refusal.daily_cap_micros, currency) if capped else "none"),
+            ("spent today", show(refusal.spent_today_micros, currency)),
             ("the day ends", printing.moment(refusal, "resets_at")),
             ("answer the call", f"SIP {refusal.sip_status}, Q.850 cause {refusal.q850_cause}"),
         ]
     )
 
 
-def tell_charge(reply: pb.ChargeResponse) -> None:
+def tell_charge(reply: pb.ChargeResponse, currency: str) -> None:
     """The directive, the grant and what was charged."""
     if reply.directive == pb.DIRECTIVE_REAUTHORIZE:
         printing.say(f"Directive: {DIRECTIVES[reply.directive]}.")
         return
     printing.facts(
         [
-            *_grant(reply.directive, reply.grant),
+            *_grant(reply.directive, reply.grant, currency),
             ("state", printing.word(common_pb2.CallState, reply.state, "CALL_STATE")),
-            *_charged(reply.charged_micros, reply.overrun_micros, ""),
+            *_charged(reply.charged_micros, reply.overrun_micros, currency),
             *_usage("counted before", reply.usage),
         ]
     )
 
 
-def tell_bill(reply: pb.SettleResponse) -> None:
+def tell_bill(reply: pb.SettleResponse, currency: str) -> None:
     """What the call cost, item by item, and whether the ledger has it."""
     posted = reply.settlement == common_pb2.SETTLEMENT_POSTED
     printing.facts(
         [
             ("settled", "POSTED, in the ledger" if posted else "ACCEPTED, not in the ledger yet"),
             ("outcome", outcome(reply.outcome)),
-            *_charged(reply.charged_micros, reply.overrun_micros, ""),
-            *_costs(reply.cost, ""),
+            *_charged(reply.charged_micros, reply.overrun_micros, currency),
+            *_costs(reply.cost, currency),
             ("tariff", reply.tariff_version),
         ]
     )
@@ -121,11 +125,13 @@ def outcome(number: common_pb2.Outcome.ValueType) -> str:
     return printing.word(common_pb2.Outcome, number, "OUTCOME").replace("_", " ").lower()
 
 
-def _grant(directive: pb.Directive.ValueType, grant: pb.Grant) -> list[tuple[str, str]]:
+def _grant(
+    directive: pb.Directive.ValueType, grant: pb.Grant, currency: str
+) -> list[tuple[str, str]]:
     name = printing.word(pb.Directive, directive, "DIRECTIVE")
     return [
         ("directive", f"{name}: {DIRECTIVES.get(directive, 'unknown')}"),
-        ("reserved", f"{show(grant.reserved_micros)}, enough for {grant.seconds_left} s"),
+        ("reserved", f"{show(grant.reserved_micros, currency)}, enough for {grant.seconds_left} s"),
         ("report within", f"{grant.valid_for_ms / 1000:g} s"),
     ]
 
