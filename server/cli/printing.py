@@ -42,7 +42,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     # As wide as it needs: a pipe and a narrow terminal get whole cells.
     unbounded = console.options.update(width=WIDEST)
     width = max(console.width, console.measure(drawn, options=unbounded).maximum)
-    console.print(drawn, width=width, crop=False)
+    Console(width=width, highlight=False).print(drawn)
 
 
 def as_json(*messages: Message) -> None:

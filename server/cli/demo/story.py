@@ -28,10 +28,12 @@ SIZE = Size(calls=48, concurrency=9, speed=20)
 MEDIAN_S = 60
 OPERATOR_WAITS_S = 5.0
 MANY = (
-    f"{SIZE.calls} calls of all three, {SIZE.concurrency} at a time, {SIZE.speed:.0f} times faster "
-    "than life. Watch ТехноМастер's calls being\nextended as they go on, Last Penny Pizza get its "
-    "last grants and then INSUFFICIENT_BALANCE,\nLanternfish Travel run into DAILY_CAP_REACHED, "
-    "and an operator hang one call up."
+    f"{SIZE.calls} calls of all three, {SIZE.concurrency} at a time, "
+    f"{SIZE.speed:.0f} times faster than life. Watch\n"
+    "  ТехноМастер's calls being extended as they go on, and one being ended by\n"
+    "  an operator, who makes its gateway hang up;\n"
+    "  Last Penny Pizza get its last grants and then INSUFFICIENT_BALANCE;\n"
+    "  Lanternfish Travel run into DAILY_CAP_REACHED."
 )
 
 
