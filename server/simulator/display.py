@@ -95,7 +95,8 @@ def tenant_table(tally: Tally, width: int) -> RenderableType:
         if width >= NARROW or word != "spent":
             table.add_column(word, justify="right", no_wrap=True)
     for tenant in tally.tenants.values():
-        cells = [tenant.name, *(_number(count, getattr(tenant, count)) for count, _ in numbers)]
+        cells: list[RenderableType] = [tenant.name]
+        cells += [_number(count, getattr(tenant, count)) for count, _ in numbers]
         table.add_row(*cells, *_closing_cells(tenant, width))
     return Group(table, *_refusal_lines(tally))
 
