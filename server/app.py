@@ -175,7 +175,7 @@ class Parts:
         )
         billing = BillingService(
             TenantDesk(self.tenants, self.applier),
-            BalanceDesk(self.store, self.directory, self.tenants, self.applier),
+            BalanceDesk(self.store, self.readers, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
             SettledCallDesk(self.calls),
             KeyDesk(self.keys),
