@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from rich.console import Console, Group, RenderableType
@@ -19,6 +18,8 @@ from server.simulator.tally import Tally, TenantTally
 LOOK_S = 1.0
 REDRAW_S = 0.25
 
+# Below this width the table does without what the other columns tell as well.
+NARROW = 105
 NUMBERS = (
     ("active", "active"),
     ("accepted", "accepted"),
@@ -44,7 +45,7 @@ async def run_shown(
         await asyncio.gather(showing, return_exceptions=True)
     await look()
     if console.is_terminal:
-        console.print(tenant_table(simulation.tally))
+        console.print(tenant_table(simulation.tally, console.width))
 
 
 async def _table_shown(
@@ -57,7 +58,7 @@ async def _table_shown(
 
     def drawn() -> RenderableType:
         progress.update(task, completed=simulation.done)
-        return Group(tenant_table(simulation.tally), progress)
+        return Group(tenant_table(simulation.tally, console.width), progress)
 
     with Live(drawn(), console=console, auto_refresh=False, transient=True) as live:
         for tick in itertools.count():
@@ -83,28 +84,40 @@ def _line(simulation: Simulation) -> str:
     return f"  {simulation.done}/{simulation.size.calls} calls done: {numbers}, {refused} refused"
 
 
-def tenant_table(tally: Tally) -> Table:
-    """The state of every tenant of a simulation."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    table.add_column("tenant", no_wrap=True)
-    for _, word in NUMBERS:
-        table.add_column(word, justify="right")
-    table.add_column("refused")
-    for word in ("spent", "balance", "cap left"):
-        table.add_column(word, justify="right", no_wrap=True)
+def tenant_table(tally: Tally, width: int) -> RenderableType:
+    """The state of every tenant of a simulation, and below it why calls were refused."""
+    numbers = [(count, word) for count, word in NUMBERS if width >= NARROW or count != "settled"]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("tenant")
+    for _, word in numbers:
+        table.add_column(word.replace(" ", "\n"), justify="right")
+    for word in ("refused", "spent", "balance", "cap\nleft"):
+        if width >= NARROW or word != "spent":
+            table.add_column(word, justify="right", no_wrap=True)
     for tenant in tally.tenants.values():
-        table.add_row(*_row(tenant))
-    return table
+        cells: list[RenderableType] = [tenant.name]
+        cells += [_number(count, getattr(tenant, count)) for count, _ in numbers]
+        table.add_row(*cells, *_closing_cells(tenant, width))
+    return Group(table, *_refusal_lines(tally))
 
 
-def _row(tenant: TenantTally) -> list[RenderableType]:
+def _closing_cells(tenant: TenantTally, width: int) -> list[RenderableType]:
+    refused = sum(tenant.refused.values())
+    spent = [show(tenant.charged_micros, tenant.currency)] if width >= NARROW else []
     return [
-        tenant.name,
-        *(_number(count, getattr(tenant, count)) for count, _ in NUMBERS),
-        refusals(tenant.refused),
-        show(tenant.charged_micros, tenant.currency),
+        Text(str(refused) if refused else "·", style="red" if refused else ""),
+        *spent,
         _money(tenant.balance_micros, tenant.currency),
         _money(tenant.cap_left_micros, tenant.currency),
+    ]
+
+
+def _refusal_lines(tally: Tally) -> list[Text]:
+    """Refusals by tenant and reason, the most frequent first."""
+    return [
+        Text(f"  refused {tenant.name}: {count} × {reason}", style="red")
+        for tenant in tally.tenants.values()
+        for reason, count in tenant.refused.most_common()
     ]
 
 
@@ -115,12 +128,6 @@ def _number(count: str, value: int) -> Text:
 
 def _money(micros: int | None, currency: str) -> str:
     return "–" if micros is None else show(micros, currency)
-
-
-def refusals(refused: Counter[str]) -> Text:
-    """Refusals by reason, the most frequent first."""
-    words = "\n".join(f"{reason} {count}" for reason, count in refused.most_common())
-    return Text(words or "·", style="red" if refused else "")
 
 
 def print_summary(tally: Tally, verdict: Verdict, console: Console) -> None:

@@ -59,15 +59,21 @@ class Office:
             await asyncio.sleep(PAUSE_S)
 
     async def end_a_call(self, tenant_id: str, prefix: str) -> str | None:
-        """Ends one running call of the tenant, as an operator would; its id."""
+        """Ends the running call that began last, as an operator would; its id.
+
+        Waits for one for a bounded time.
+        """
         request = calls_pb.ListActiveCallsRequest(tenant_id=tenant_id)
-        running = await self.ask(self.calls.ListActiveCalls, request)
-        for call in running.calls:
-            ours = call.call_id.startswith(prefix)
-            if ours and call.state == common_pb2.CALL_STATE_ACTIVE:
-                end = calls_pb.EndCallRequest(tenant_id=tenant_id, call_id=call.call_id)
+        ends = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends:
+            running = await self.ask(self.calls.ListActiveCalls, request)
+            ours = [call for call in running.calls if call.call_id.startswith(prefix)]
+            active = [call.call_id for call in ours if call.state == common_pb2.CALL_STATE_ACTIVE]
+            if active:
+                end = calls_pb.EndCallRequest(tenant_id=tenant_id, call_id=max(active))
                 await self.ask(self.calls.EndCall, end)
-                return call.call_id
+                return max(active)
+            await asyncio.sleep(PAUSE_S)
         return None
 
     async def look(self, tally: Tally) -> None:

@@ -33,7 +33,7 @@ MODELS = (
 
 
 class Turn(NamedTuple):
-    """The caller speaks until `heard_ms`, the assistant until `ends_ms`; then tokens are counted."""
+    """The caller speaks until `heard_ms`, the assistant until `ends_ms`; tokens count then."""
 
     begins_ms: int
     heard_ms: int

@@ -38,7 +38,7 @@ CAST = (
         daily_cap=20 * MICROS,
         room=10 * MICROS,
         threshold=10 * MICROS,
-        about="has money and room: its calls are accepted and extended",
+        about="has money and room",
     ),
     Role(
         tenant_id="last-penny-pizza",

@@ -24,8 +24,9 @@ USAGE = {
     "tts_ms": 90_000,
 }
 ABOUT = (
-    "An assistant talks for three minutes: 2,340 tokens, 1.5 minutes heard, 1.5 minutes spoken,\n"
-    "and an analytics report. By the price book: 0.012 + 0.009 + 0.023 + 0.002 = $0.046."
+    "An assistant talks for three minutes: 2,340 tokens, 1.5 minutes heard,\n"
+    "1.5 minutes spoken, and an analytics report. By the price book:\n"
+    "0.012 + 0.009 + 0.023 + 0.002 = $0.046."
 )
 
 
