@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -128,6 +128,12 @@ async def reader_on(url: str, shard: int = 0) -> AsyncIterator[ShardReader]:
         yield reader
     finally:
         await reader.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for what other tasks bring about; the test's time limit bounds it."""
+    while not holds():
+        await asyncio.sleep(0.001)
 
 
 def client_on(url: str) -> Any:

@@ -12,11 +12,10 @@ from quota.decision import Code, Refused
 from quota.errors import StoreUnavailable
 from quota.operation import Debit, LookAccount
 from quota.shard_line import MAX_BATCH
-from tests.integration.quota.store_samples import START_BALANCE, bench_on, debit, load
+from tests.integration.quota.store_samples import START_BALANCE, bench_on, debit, load, until
 from tests.proxy import Proxy
 
 Proxied = Callable[[str], Coroutine[Any, Any, Proxy]]
-STOPPED_S = 0.05  # long enough for a batch to be on its way
 
 
 async def test_what_is_submitted_in_one_tick_travels_in_one_batch(redis_url: str) -> None:
@@ -47,7 +46,7 @@ async def test_one_batch_is_in_flight_and_the_rest_joins_the_next(
         asked = []
         for number in range(5):
             asked.append(bench.store.submit(debit(number, 1)))
-            await asyncio.sleep(0.01)
+            await proxy.holding()
         assert proxy.connections == 1
         proxy.restore()
         results = await asyncio.gather(*asked)
@@ -83,7 +82,7 @@ async def test_a_caller_that_gives_up_in_flight_disturbs_no_other(
         await bench.ask(load())
         proxy.hold()
         asked = [bench.store.submit(debit(number, 10)) for number in (1, 2, 3)]
-        await asyncio.sleep(STOPPED_S)
+        await proxy.holding()
         asked[1].cancel()
         later = bench.store.submit(debit(4, 10))
         proxy.restore()
@@ -105,7 +104,7 @@ async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_line_alone(
 
         proxy.hold()
         tasks = [asyncio.create_task(ask(debit(number, 10))) for number in (1, 2)]
-        await asyncio.sleep(STOPPED_S)
+        await proxy.holding()
         tasks[0].cancel()
         proxy.restore()
         assert await tasks[1] == Simple(Code.OK, 2, START_BALANCE - 20)
@@ -131,7 +130,7 @@ async def test_too_many_waiting_operations_are_turned_away(
         await bench.ask(load())
         proxy.hold()
         asked = [bench.store.submit(debit(1, 1))]
-        await asyncio.sleep(STOPPED_S)
+        await proxy.holding()
         asked += [bench.store.submit(debit(number, 1)) for number in (2, 3, 4)]
         with pytest.raises(StoreUnavailable, match="wait"):
             bench.store.submit(debit(5, 1))
@@ -145,7 +144,7 @@ async def test_closing_answers_whoever_waits(redis_url: str, proxied: Proxied) -
         await bench.ask(load())
         proxy.hold()
         in_flight = bench.store.submit(debit(1, 1))
-        await asyncio.sleep(STOPPED_S)
+        await proxy.holding()
         waiting = bench.store.submit(debit(2, 1))
         await bench.store.close()
         for asked in (in_flight, waiting):
@@ -161,7 +160,7 @@ async def test_closing_while_the_store_is_away_answers_whoever_waits(
         await bench.ask(load())
         proxy.cut()
         asked = bench.store.submit(debit(1, 1))
-        await asyncio.sleep(STOPPED_S)
+        await until(lambda: proxy.connections == 0 and proxy.refused > 0)
         await bench.store.close()
         assert asked.done()
         with pytest.raises(StoreUnavailable, match="stopping"):
