@@ -56,6 +56,7 @@ class _Frame(NamedTuple):
 
     header: Header
     keys: list[str]
+    from_s: float
     until_s: float
     prefixes: dict[str, bytes]
 
@@ -303,7 +304,11 @@ class ShardLine:
         """Header and keys, made anew when the date or the epoch changes."""
         now_s = time.time()
         frame = self._frame
-        if frame is None or now_s >= frame.until_s or frame.header.epoch != self._epoch:
+        if (
+            frame is None
+            or not frame.from_s <= now_s < frame.until_s  # a clock may be set back, too
+            or frame.header.epoch != self._epoch
+        ):
             dates = dates_around(now_s)
             t = self._timing
             header = Header(
@@ -318,8 +323,9 @@ class ShardLine:
                 t.max_outbox,
                 dates,
             )
-            until_s = (now_s // SECONDS_A_DAY + 1) * SECONDS_A_DAY
-            self._frame = frame = _Frame(header, keys(self.shard, dates), until_s, {})
+            from_s = now_s // SECONDS_A_DAY * SECONDS_A_DAY
+            names = keys(self.shard, dates)
+            self._frame = frame = _Frame(header, names, from_s, from_s + SECONDS_A_DAY, {})
         return frame
 
     @staticmethod
@@ -347,7 +353,7 @@ def _unsendable(batch: list[_Waiting]) -> list[_Waiting]:
 
 
 def _unavailable(error: Exception) -> QuotaError:
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, QuotaError):
         return error
     if isinstance(error, ResponseError):
         # Redis said no to the batch as a whole; its text names no tenant, call or number.
