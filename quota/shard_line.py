@@ -102,7 +102,7 @@ class ShardLine:
         return self._epoch
 
     def submit(self, operation: Operation) -> asyncio.Future[Result]:
-        """Queues an operation; the future has its result, or raises StoreUnavailable."""
+        """Queues an operation; the future has its result, or raises QuotaError."""
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
         loop = self._loop
