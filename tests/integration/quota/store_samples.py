@@ -1,13 +1,15 @@
 """A QuotaStore on a real server, with a ledger's memory of its shards, and operations for it."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from quota.batch import Result
 from quota.decision import AccountView, CallResult, CallView
@@ -134,6 +136,15 @@ async def until(holds: Callable[[], bool]) -> None:
     """Waits for what other tasks bring about; the test's time limit bounds it."""
     while not holds():  # noqa: ASYNC110 - what is waited for happens outside this loop too
         await asyncio.sleep(0.001)
+
+
+async def eventually(holds: Callable[[], Awaitable[object]]) -> None:
+    """Waits for what another process brings about; until then it may also not answer."""
+    while True:
+        with contextlib.suppress(RedisError, OSError):
+            if await holds():
+                return
+        await asyncio.sleep(0.02)
 
 
 def client_on(url: str) -> Any:
