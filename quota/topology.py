@@ -86,13 +86,17 @@ class SentinelMaster:
         self._credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
         self._timeout_s = timeout_s
         hosts = parts.netloc.rpartition("@")[2].split(",")
-        self._sentinel = Sentinel(  # type: ignore[no-untyped-call]
-            [(host, int(port)) for host, _, port in (h.rpartition(":") for h in hosts)],
-            sentinel_kwargs=_options(timeout_s),
-        )
+        self._hosts = [(host, int(port)) for host, _, port in (h.rpartition(":") for h in hosts)]
 
     async def _master(self) -> str:
-        host, port = await self._sentinel.discover_master(self._service)
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            self._hosts, sentinel_kwargs=_options(self._timeout_s)
+        )
+        try:
+            host, port = await sentinel.discover_master(self._service)
+        finally:
+            for client in sentinel.sentinels:
+                await client.aclose()
         return f"redis://{self._credentials}{host}:{port}/{self._db or 0}"
 
     async def connect(self, shard: int) -> AbstractConnection:
