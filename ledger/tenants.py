@@ -159,6 +159,11 @@ class Tenants:
             row = await connection.fetchrow(SQL["find_debit"], tenant, request_id)
         return None if row is None else PostedDebitRecord(**dict(row))
 
+    async def has_answered(self, tenant: str, request_id: str) -> bool:
+        """Whether any mutation of the tenant had this request id."""
+        async with reading(self._pool) as connection:
+            return await connection.fetchval(SQL["find_request"], tenant, request_id) is not None
+
 
 async def _insert(connection: Connection, new: NewTenant) -> Tenant:
     await _check_tariff(connection, new.tariff, new.currency)

@@ -27,6 +27,7 @@ from quota.topology import Topology
 
 MAX_BATCH = 256
 MAX_WAITING = 100_000
+GATHER_TURNS = 4
 SECONDS_A_DAY = 86_400
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
@@ -150,9 +151,21 @@ class ShardLine:
             while self._waiting or at_least_one:
                 at_least_one = False
                 self._in_flight = self._next_batch()
+                size = len(self._in_flight)
                 await self._send_until_answered()
+                await self._gather(size)
         finally:
             self._sender = None
+
+    async def _gather(self, last: int) -> None:
+        """Lets as many operations come together as the last batch held, for a few turns of the
+        loop: when many callers wait at once their answers set off the next operations. A turn is
+        short when nothing is to be done, so a lone caller waits for nothing.
+        """
+        for _ in range(GATHER_TURNS):
+            if len(self._waiting) >= last:
+                return
+            await asyncio.sleep(0)
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []

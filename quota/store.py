@@ -133,6 +133,11 @@ class ShardReader:
             )
         return int(next_cursor), [member.decode().partition("/")[2] for member in found]
 
+    async def holds(self, tenant: str, member: str) -> bool:
+        """Whether there is a record of a call id or `debit_key(request_id)`."""
+        async with self._connected() as client:
+            return bool(await client.hexists(key(self.shard, "calls"), f"{tenant}/{member}"))
+
     async def scan_tenants(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """One step over the tenants that the shard holds: the next cursor and those found."""
         async with self._connected() as client:

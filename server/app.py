@@ -21,6 +21,7 @@ from quota.store import QuotaStore, ShardReader
 from quota.topology import Topology, topology_of
 from server.background.applying import ChangeApplier
 from server.background.auditing import Auditor
+from server.background.ending import end_tasks
 from server.background.keeper import ShardKeeper
 from server.background.owning import Job, ShardOwner
 from server.background.posting import OutboxPoster
@@ -131,7 +132,9 @@ class Parts:
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         # work beside the requests
-        self.applier = ChangeApplier(self.store, self.tenants, self.directory)
+        self.applier = ChangeApplier(
+            self.store, self.readers, self.tenants, self.directory, self.keeper
+        )
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -173,7 +176,7 @@ class Parts:
         )
         billing = BillingService(
             TenantDesk(self.tenants, self.applier),
-            BalanceDesk(self.store, self.directory, self.tenants, self.applier),
+            BalanceDesk(self.store, self.readers, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
             SettledCallDesk(self.calls),
             KeyDesk(self.keys),
@@ -248,8 +251,4 @@ def _run_beside(stack: AsyncExitStack, job: Job) -> None:
 
     task = asyncio.create_task(run())
 
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
+    stack.push_async_callback(end_tasks, [task])

@@ -34,10 +34,8 @@ LOOP_LAG = Gauge(
     "How late the event loop was, at worst, within the last second.",
     multiprocess_mode="livemax",
 )
-DECISIONS = Counter(
-    "tollgate_decisions", "Calls authorized and refused, by reason.", ["decision", "reason"]
-)
-DIRECTIVES = Counter("tollgate_directives", "What running calls were told.", ["directive"])
+DECISIONS = Counter("tollgate_decisions", "Authorizes by refusal; NONE: accepted.", ["reason"])
+DIRECTIVES = Counter("tollgate_directives", "What Charge told running calls.", ["directive"])
 POSTED = Counter("tollgate_outbox_entries_posted", "Outbox entries that reached the ledger.")
 SWEPT = Counter("tollgate_leases_swept", "Lease entries that were due, by what was done.", ["deed"])
 REBUILDS = Counter("tollgate_shard_rebuilds", "Shards rebuilt because the live store lost them.")

@@ -17,13 +17,17 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey, ProgramMissing, StoreFailed
 from server.embedded.state_dir import StateDir, StateDirBusy
-from server.settings import PREFIX, Settings
+from server.settings import EXIT_MISCONFIGURED, PREFIX, Misconfigured, Settings
 from server.sockets import AddressTaken, address_of, reserve
 from server.worker_process import WorkerFailed, WorkerProcess
 
 RESTART_PAUSE_S = 0.5
 
 Migrate = Callable[[str], Awaitable[object]]
+Beside = Callable[[Settings], Awaitable[None]]
+
+# Why a start may fail; each message is for people.
+START_FAILURES = (StateDirBusy, AddressTaken, ProgramMissing, StoreFailed, WorkerFailed)
 
 log = structlog.get_logger(__name__)
 
@@ -78,9 +82,9 @@ class Supervisor:
 
     async def _start(self) -> None:
         self._take_state_dir()
+        self._reserve_ports()
         await self._start_stores()
         await self._run_migrations()
-        self._reserve_ports()
         await self._start_workers()
         self.started = True
         log.info(
@@ -187,14 +191,22 @@ def run(settings: Settings, migrate: Migrate | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, migrate))
-    except (StateDirBusy, AddressTaken, ProgramMissing, StoreFailed, WorkerFailed) as error:
+    except START_FAILURES as error:
         print(f"tollgate: {error}", file=sys.stderr)
         return 1
+    except Misconfigured as error:
+        print(f"tollgate: {error}", file=sys.stderr)
+        return EXIT_MISCONFIGURED
     return 0
 
 
-async def serve(settings: Settings, migrate: Migrate | None = None) -> None:
-    """Run until SIGTERM or SIGINT; a second signal does not wait for the drain."""
+async def serve(
+    settings: Settings, migrate: Migrate | None = None, beside: Beside | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT; a second signal does not wait for the drain.
+
+    `beside` gets the settings in use once requests are taken, and is cancelled before the end.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     supervisor = Supervisor(settings, migrate)
@@ -206,7 +218,7 @@ async def serve(settings: Settings, migrate: Migrate | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    running = asyncio.create_task(_run_until(supervisor, stop))
+    running = asyncio.create_task(_run_until(supervisor, stop, beside))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -218,6 +230,12 @@ async def serve(settings: Settings, migrate: Migrate | None = None) -> None:
         log.info("stopped while starting")
 
 
-async def _run_until(supervisor: Supervisor, stop: asyncio.Event) -> None:
+async def _run_until(supervisor: Supervisor, stop: asyncio.Event, beside: Beside | None) -> None:
     async with supervisor:
-        await stop.wait()
+        task = asyncio.ensure_future(beside(supervisor.settings)) if beside else None
+        try:
+            await stop.wait()
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)

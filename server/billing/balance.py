@@ -1,13 +1,13 @@
 """Balances and adjustments by hand. A credit begins in the ledger, a debit in the live store."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
-from ledger.errors import KeyReused as LedgerKeyReused
 from ledger.tenants import Tenants
 from quota.batch import Simple
 from quota.decision import Code
 from quota.operation import NONE, Debit, debit_key
-from quota.store import QuotaStore
+from quota.store import QuotaStore, ShardReader
 from server.background.applying import ChangeApplier
 from server.billing.form import MAX_AMOUNT_MICROS, Form
 from server.calls.asking import final_failure
@@ -24,11 +24,12 @@ class BalanceDesk:
     def __init__(
         self,
         store: QuotaStore,
+        readers: Sequence[ShardReader],
         directory: TenantDirectory,
         tenants: Tenants,
         applier: ChangeApplier,
     ) -> None:
-        self._store, self._directory = store, directory
+        self._store, self._readers, self._directory = store, readers, directory
         self._tenants, self._applier = tenants, applier
 
     async def get(self, request: pb.GetBalanceRequest) -> pb.GetBalanceResponse:
@@ -72,6 +73,10 @@ class BalanceDesk:
         )
 
     async def _credit(self, request: pb.AdjustBalanceRequest) -> bool:
+        """Adds the money in the ledger, unless a debit that waits for it has the request id."""
+        reader = self._readers[self._store.line_of(request.tenant_id).shard]
+        if await reader.holds(request.tenant_id, debit_key(request.request_id)):
+            raise KeyReused
         credit = await self._tenants.credit(
             request.request_id, request.tenant_id, request.amount_micros, request.reason
         )
@@ -82,14 +87,11 @@ class BalanceDesk:
         """Takes the money where it lives; the ledger is asked first whether it was taken before."""
         tenant_id, request_id = request.tenant_id, request.request_id
         digest = blake2b(f"{amount}|{request.reason}".encode(), digest_size=16).digest()
-        try:
-            known = await self._tenants.find_debit(tenant_id, request_id)
-        except LedgerKeyReused as error:
-            raise KeyReused from error
-        if known is not None:
-            if known.digest != digest:
-                raise KeyReused
+        known = await self._tenants.find_debit(tenant_id, request_id)
+        if known is not None and known.digest == digest:
             return True
+        if known is not None or await self._tenants.has_answered(tenant_id, request_id):
+            raise KeyReused
         await self._directory.account(tenant_id)
         note = request.reason.encode()
         debit = Debit(tenant_id, debit_key(request_id), amount, digest, note)

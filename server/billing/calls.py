@@ -7,9 +7,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ledger.call import PagePosition
 from ledger.calls import Calls
 from server.billing.form import Form
-from server.billing.paging import page_size, position, token
 from server.calls.ledger_replies import settled_call
 from server.errors import InvalidFields, Violation
+from server.paging import page_size, position, token
 from tollgate.v1 import billing_pb2 as pb
 
 

@@ -8,7 +8,7 @@ from ledger.tenant import LIMIT_NAMES, Limits, NewTenant, Tenant, TenantChanges
 from ledger.tenants import Tenants
 from server.background.applying import ChangeApplier
 from server.billing.form import CURRENCY, Form
-from server.billing.paging import page_size, position, token
+from server.paging import page_size, position, token
 from tollgate.v1 import billing_pb2 as pb
 
 PLAIN_PATHS = frozenset({"name", "time_zone", "tariff", "suspended"})

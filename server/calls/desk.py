@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from ledger.call import SettledCallRecord
 from ledger.calls import Calls
 from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter, UnknownTenant
-from quota.decision import CallResult, Reason, State
+from quota.decision import CallResult, Directive, Reason, State
 from quota.operation import NONE, Authorize, Charge, LookCall, Settle
 from quota.store import QuotaStore
 from server.calls import ledger_replies, replies
@@ -22,10 +22,15 @@ from server.calls.refusal_log import RefusalLog
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
 from server.errors import CallUnknown, InvalidFields, Violation
+from server.metrics import DECISIONS, DIRECTIVES
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
 OUTCOME_INCOMPLETE = int(common_pb2.OUTCOME_INCOMPLETE)
+
+# Looking a child up by its label costs more than counting.
+_DECISIONS = {int(reason): DECISIONS.labels(reason.name) for reason in Reason}
+_DIRECTIVES = {int(directive): DIRECTIVES.labels(directive.name) for directive in Directive}
 
 
 class CallDesk:
@@ -57,6 +62,7 @@ class CallDesk:
             if record is not None:
                 return await self._refuse_settled(request, record)
         reply = await self._authorize_live(request)
+        _DECISIONS[reply.refusal.reason].inc()
         if reply.decision == pb.DECISION_REJECTED:
             self._refusals.note(known.day.day, request, reply.refusal)
         return reply
@@ -95,6 +101,7 @@ class CallDesk:
             await self._note_late_usage(request, result, quantities)
         elif pricing is not believed and pricing is not None:
             self._book.remember(tenant_id, call_id, pricing)
+        _DIRECTIVES[result.directive].inc()
         return replies.charged(result)
 
     async def settle(

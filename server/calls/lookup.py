@@ -1,7 +1,5 @@
 """Looking at calls: one, all that run, and an operator's hang-up."""
 
-import base64
-import binascii
 from contextlib import suppress
 
 from ledger.calls import Calls
@@ -12,9 +10,10 @@ from quota.store import QuotaStore, ShardReader
 from server.calls import ledger_replies, replies
 from server.calls.directory import TenantDirectory
 from server.calls.price_book import PriceBook, Pricing
-from server.calls.validation import check_key, page_size
+from server.calls.validation import check_key
 from server.errors import CallUnknown, InvalidFields, Violation
 from server.fields import ID_MUST, is_id
+from server.paging import page_size, position, token
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
@@ -67,8 +66,8 @@ class CallLookup:
             calls += await self._active(tenant_id, call_ids)
             if not cursor or len(calls) >= size:
                 break
-        token = _token(cursor) if cursor else ""
-        return pb.ListActiveCallsResponse(calls=calls, next_page_token=token)
+        next_token = token(str(cursor)) if cursor else ""
+        return pb.ListActiveCallsResponse(calls=calls, next_page_token=next_token)
 
     async def end(self, request: pb.EndCallRequest) -> pb.EndCallResponse:
         """Stops a call: nothing is extended any more. Raises CallUnknown."""
@@ -109,17 +108,8 @@ class CallLookup:
         ]
 
 
-def _token(cursor: int) -> str:
-    return base64.urlsafe_b64encode(str(cursor).encode()).decode()
-
-
-def _cursor(token: str) -> int:
-    if not token:
-        return 0
-    try:
-        text = base64.urlsafe_b64decode(token.encode()).decode()
-    except (binascii.Error, ValueError):
-        text = ""
+def _cursor(page_token: str) -> int:
+    (text,) = position(page_token, 1) or ("0",)
     if not (text.isascii() and text.isdigit() and len(text) <= 20):
         raise InvalidFields([Violation("page_token", "must be a next_page_token, unchanged")])
     return int(text)

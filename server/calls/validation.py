@@ -13,7 +13,6 @@ from tollgate.v1 import common_pb2
 MAX_QUANTITY = 10**12
 MAX_METERS = 32
 MAX_PARTY = 64
-MAX_PAGE = 1000
 
 _METER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _FIRST_SECONDS, _LAST_SECONDS = 946_684_800, 4_102_444_800  # the years 2000 to 2100
@@ -64,13 +63,6 @@ def check_settle(request: pb.SettleRequest) -> None:
 
 _GATEWAY_OUTCOMES = frozenset(common_pb2.Outcome.values()) - {common_pb2.OUTCOME_INCOMPLETE}
 _DIRECTIONS = frozenset(common_pb2.Direction.values())
-
-
-def page_size(asked: int) -> int:
-    """The page size to use. Raises InvalidFields outside 0 to 1000; 0 means 100."""
-    if not 0 <= asked <= MAX_PAGE:
-        raise InvalidFields([Violation("page_size", f"must be from 0 to {MAX_PAGE}")])
-    return asked or 100
 
 
 def _raise(found: list[Violation]) -> None:

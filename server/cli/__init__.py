@@ -4,30 +4,38 @@ import sys
 
 import typer
 
-from server import logs, supervisor
-from server.preparing import prepare
-from server.settings import Misconfigured, load
+from server.cli import auditing, calls, keys, serving, simulating, tariffs, tenants
+from server.cli.problems import Problem
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(serving.serve)
+app.command()(serving.demo)
+app.command()(simulating.simulate)
+app.command()(auditing.audit)
+app.add_typer(tenants.app, name="tenant")
+app.add_typer(tariffs.app, name="tariff")
+app.add_typer(keys.app, name="key")
+app.add_typer(calls.app, name="call")
 
 
 @app.callback()
 def tollgate() -> None:
-    """Prepaid call authorization for AI phone assistants."""
+    """Prepaid call authorization for AI phone assistants.
 
-
-@app.command()
-def serve() -> None:
-    """Serve until Ctrl-C or SIGTERM; starts its own stores when none are configured."""
-    try:
-        settings = load()
-        logs.configure(settings.log_level, settings.log_format)
-        sys.exit(supervisor.run(settings, lambda dsn: prepare(settings, dsn)))
-    except Misconfigured as error:
-        print(error, file=sys.stderr)
-        sys.exit(78)
+    Commands other than serve and demo talk to a running server, TOLLGATE_SERVER, with the key in
+    TOLLGATE_API_KEY or the one that the server keeps in its state directory, TOLLGATE_STATE_DIR.
+    """
 
 
 def main() -> None:
     """The entry point of the console script."""
-    app()
+    try:
+        app(prog_name="tollgate")
+    except Problem as problem:
+        print(f"tollgate: {problem}", file=sys.stderr)
+        sys.exit(1)

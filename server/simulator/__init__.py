@@ -1,0 +1,1 @@
+"""A gateway simulator: many AI calls at once, over gRPC, as a real gateway would carry them."""
