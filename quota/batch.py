@@ -76,6 +76,15 @@ def encode(header: Header, operations: Sequence[Operation]) -> bytes:
     return packed
 
 
+def can_travel(operation: Operation) -> bool:
+    """Whether an operation can be packed at all: its texts are Unicode, its numbers fit 64 bits."""
+    try:
+        _pack((KINDS[type(operation)], *operation))
+    except (OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
 def _days(rows: Any) -> tuple[tuple[str, int], ...]:
     return tuple((day.decode(), amount) for day, amount in rows) if rows else ()
 

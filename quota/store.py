@@ -25,7 +25,8 @@ POSTED_WAIT_S = 0.05
 class QuotaStore:
     """Submits operations to the shard of their tenant, and reads what lies beside the batches.
 
-    Every method raises StoreUnavailable when Redis gives no answer in time.
+    Every method raises StoreUnavailable when Redis gives no answer in time, and `submit` StoreUnfit
+    when it must not be used as it is set up.
     """
 
     def __init__(
