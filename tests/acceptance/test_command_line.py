@@ -203,6 +203,18 @@ def test_a_tariff_is_imported_and_listed(terminal: Terminal, tmp_path: Path) -> 
     assert "llm_output_tokens" in listed
 
 
+def test_the_example_of_a_tariff_prices_calls(terminal: Terminal) -> None:
+    imported = terminal.run("tariff", "import", "examples/reseller.toml")
+    assert imported.out.startswith("Imported reseller@1 in RUB"), imported.err
+    terminal.run("tenant", "create", "customer", "--currency", "RUB", "--tariff", "reseller")
+    terminal.run("tenant", "credit", "customer", "100")
+    call = ("customer", "c", "--model", "generic-assistant")
+    assert terminal.run("call", "authorize", *call).fact("decision") == "ACCEPTED"
+    minute_begun = ("--elapsed", "61s", "-u", "telephony_ms=61s")
+    settled = terminal.run("call", "settle", "customer", "c", *minute_begun)
+    assert settled.fact("charged") == "1.90 RUB"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
