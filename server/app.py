@@ -21,6 +21,7 @@ from quota.store import QuotaStore, ShardReader
 from quota.topology import Topology, topology_of
 from server.background.applying import ChangeApplier
 from server.background.auditing import Auditor
+from server.background.ending import end_tasks
 from server.background.keeper import ShardKeeper
 from server.background.owning import Job, ShardOwner
 from server.background.posting import OutboxPoster
@@ -250,8 +251,4 @@ def _run_beside(stack: AsyncExitStack, job: Job) -> None:
 
     task = asyncio.create_task(run())
 
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
+    stack.push_async_callback(end_tasks, [task])

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from quota.timing import Timing
 
 PREFIX = "TOLLGATE_"
+# The exit status when only a change of the settings helps.
+EXIT_MISCONFIGURED = 78
 KEY_FORM = r"^tg_[A-Za-z0-9]{1,32}_[A-Za-z0-9]{20,128}$"
 
 

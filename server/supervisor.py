@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey, ProgramMissing, StoreFailed
 from server.embedded.state_dir import StateDir, StateDirBusy
-from server.settings import PREFIX, Settings
+from server.settings import EXIT_MISCONFIGURED, PREFIX, Misconfigured, Settings
 from server.sockets import AddressTaken, address_of, reserve
 from server.worker_process import WorkerFailed, WorkerProcess
 
@@ -82,9 +82,9 @@ class Supervisor:
 
     async def _start(self) -> None:
         self._take_state_dir()
+        self._reserve_ports()
         await self._start_stores()
         await self._run_migrations()
-        self._reserve_ports()
         await self._start_workers()
         self.started = True
         log.info(
@@ -194,6 +194,9 @@ def run(settings: Settings, migrate: Migrate | None = None) -> int:
     except START_FAILURES as error:
         print(f"tollgate: {error}", file=sys.stderr)
         return 1
+    except Misconfigured as error:
+        print(f"tollgate: {error}", file=sys.stderr)
+        return EXIT_MISCONFIGURED
     return 0
 
 

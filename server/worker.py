@@ -16,11 +16,9 @@ import structlog
 import uvloop
 
 from server import app, logs
-from server.settings import Misconfigured, Settings, load
+from server.settings import EXIT_MISCONFIGURED, Misconfigured, Settings, load
 from server.worker_process import READY
 
-# What the parent need not try again: only a change of the settings helps.
-EXIT_MISCONFIGURED = 78
 GC_THRESHOLD = 50_000
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,6 @@ TOLLGATE_TEST_POSTGRES_DSN name running ones (TOLLGATE_REDIS_URL and TOLLGATE_PO
 """
 
 import asyncio
-import importlib.util
 import inspect
 import os
 import secrets
@@ -15,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 from redis import Redis
 
+from ledger.migrate import migrate
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
 from tests.proxy import Proxy, Upstream
 from tests.scratch import clear_leftovers, scratch_dir
@@ -37,6 +38,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("TOLLGATE_", "OTEL_")) and not name.startswith("TOLLGATE_TEST_"):
             del os.environ[name]
+    # Time limits are pytest's; on a busy machine hypothesis' own would fail at random.
+    hypothesis.settings.register_profile("tollgate", deadline=None, print_blob=True)
+    hypothesis.settings.load_profile("tollgate")
     if "PYTEST_XDIST_WORKER" not in os.environ:
         clear_leftovers()
 
@@ -105,7 +109,7 @@ def _postgres_template(_postgres_server: Callable[[str], str], worker_id: str) -
     name, admin = f"{TEMPLATE}_{worker_id}", _postgres_server("postgres")
     _run(_execute(admin, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     _run(_execute(admin, f"CREATE DATABASE {name}"))
-    _run(_migrate(_postgres_server(name)))
+    _run(migrate(_postgres_server(name)))
     yield name
     _run(_execute(admin, f"DROP DATABASE {name} WITH (FORCE)"))
 
@@ -124,7 +128,7 @@ async def own_postgres(state_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
     """A server for one test alone, to be stopped, killed and started again; with migrations."""
     server = EmbeddedPostgres(state_dir)
     await server.start()
-    await _migrate(server.dsn)
+    await migrate(server.dsn)
     yield server
     await server.stop()
 
@@ -177,12 +181,6 @@ async def _leaks_no_task() -> AsyncIterator[None]:
         if asyncio.get_running_loop().time() > ends_at:
             pytest.fail(f"tasks left running: {', '.join(map(repr, left))}")
         await asyncio.sleep(0.01)
-
-
-async def _migrate(dsn: str) -> None:
-    # The ledger is built beside this; once it is here, import `migrate` at the top instead.
-    if importlib.util.find_spec("ledger.migrate") is not None:
-        await importlib.import_module("ledger.migrate").migrate(dsn)
 
 
 async def _execute(dsn: str, statement: str) -> None:

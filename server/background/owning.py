@@ -8,6 +8,7 @@ import structlog
 
 from ledger.errors import LedgerError
 from ledger.ownership import Ownership
+from server.background.ending import end_tasks
 
 TRY_EVERY_S = 2.0
 
@@ -63,10 +64,7 @@ class ShardOwner:
                 tasks[position] = _start(self._jobs[shard][position])
 
     async def _stop(self, shard: int) -> None:
-        tasks = self._running.pop(shard)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._running.pop(shard))
 
 
 def _start(job: Job) -> asyncio.Task[None]:

@@ -4,13 +4,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
 from redis.asyncio import Redis
 
 from server.app import Parts, _ValidKeys, concerns
+from server.background.ending import end_tasks
 from server.background.owning import Job
 from server.grpc_server import grpc_server
 from server.interceptors.chain import Chain
@@ -144,9 +145,9 @@ class Installation:
         task = asyncio.ensure_future(_run(job))
 
         async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task  # what it died of fails the test
+            await end_tasks([task])
+            if not task.cancelled() and (error := task.exception()):
+                raise error  # what it died of fails the test
 
         self._stack.push_async_callback(end)
         return task

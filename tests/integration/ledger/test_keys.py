@@ -7,7 +7,7 @@ from ledger.errors import ApiKeyMalformed, ApiKeyUnknown, KeyReused, NotAllowed
 from ledger.keys import ApiKeys
 from ledger.pool import Pool
 
-CHOSEN = "tg_bootstrap_a-secret-that-the-operator-chose"
+CHOSEN = "tg_bootstrap_aSecretThatTheOperatorChose1"
 
 
 @pytest.fixture

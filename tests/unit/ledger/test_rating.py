@@ -48,7 +48,7 @@ def prices(draw: st.DrawFn) -> ModelPrices:
     return Tariff.from_document(document).models["m"]
 
 
-usages = st.dictionaries(st.sampled_from(sorted(GLOSSARY)), quantities)
+usages = st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(GLOSSARY), quantities))
 
 
 def free_model() -> ModelPrices:
