@@ -22,7 +22,7 @@ from server import logs
 
 NO_H2LOAD = (
     "h2load is not on PATH (Debian, Ubuntu: apt install nghttp2-client): saturation was not "
-    "measured, and the headline is what the Python driver reached, which bounds both servers."
+    "measured, and the headline is what the Python driver reached."
 )
 
 

@@ -1,8 +1,8 @@
 """What do real, distinct operations cost through a Python gateway, beside an echo of the same?
 
 Every request differs: new calls are authorized, charged with rising usage, and settled. The
-driver is a process of grpc.aio too and needs more processor time than the echo, so throughput
-here is bounded by the driver; the processor time of the worker tells the two servers apart.
+driver is a process of grpc.aio too, shares the cores, and costs nearly as much as the echo; so
+the processor time of the worker tells the two servers apart better than the throughput does.
 """
 
 import json
@@ -53,15 +53,13 @@ async def _measure(bench: Bench, subject: Subject) -> dict[str, Figures]:
 def _answer(bench: Bench, method: str, rounds: list[dict[str, dict[str, Figures]]]) -> Answer:
     plan = bench.plan
     notes = [
-        f"distinct calls: closed loop, {plan.concurrency} in flight, distinct calls of {plan.tenants} tenants; "
-        "the driver shares the cores and bounds the throughput",
+        f"distinct calls: closed loop, {plan.concurrency} in flight, {plan.tenants} tenants; the "
+        "Python driver shares the cores and costs nearly as much as the echo",
     ]
     if method == "Charge":
-        notes.append("distinct calls: usage rises with every report: money moves")
+        notes.append("distinct calls: usage rises with every report, so money moves")
     if method == "Settle":
-        notes.append(
-            "distinct calls: a unary Settle waits up to 50 ms for its posting; that wait is the latency"
-        )
+        notes.append("distinct calls: a unary Settle waits up to 50 ms for its posting")
     return Answer(
         f"unary {method}, distinct calls",
         notes,

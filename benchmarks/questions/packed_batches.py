@@ -58,8 +58,8 @@ async def ask(plan: Plan, place: Path, progress: Progress) -> Answer:
     finally:
         await store.stop()
     notes = [
-        f"the store alone: one connection, one batch in flight, {plan.tenants} tenants, {plan.batch_calls} calls, "
-        "rising usage; packing and unpacking are not counted"
+        f"the store alone: one connection, one batch in flight, {plan.tenants} tenants, "
+        f"{plan.batch_calls} calls, rising usage; packing and unpacking are not counted"
     ]
     return Answer(NAME, notes, rounds)
 

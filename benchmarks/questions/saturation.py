@@ -35,10 +35,10 @@ async def ask(bench: Bench) -> Answer:
             steps.done()
         rounds.append(figures)
     notes = [
-        f"saturated: h2load, {plan.connections} connections x {plan.streams} streams; driver, server and "
-        "store share the cores",
-        "saturated: one payload repeated: heartbeats, which are rated, decided and answered, but move no "
-        "money; the charges of the distinct calls do",
+        f"saturated: h2load, {plan.connections} connections x {plan.streams} streams; driver, "
+        "server and store share the cores",
+        "saturated: one payload repeated: heartbeats, which are rated, decided and answered, but "
+        "move no money; the charges of the distinct calls do",
         "saturated: every reply of the service was counted as OK by its own metrics",
     ]
     return Answer(NAME, notes, rounds)
