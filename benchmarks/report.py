@@ -23,6 +23,7 @@ UNITS = {
     "worker_busy": ("server busy", "{:.0%}"),
     "store_busy": ("store busy", "{:.0%}"),
     "driver_cpu_us": ("driver CPU, µs each", "{:,.0f}"),
+    "batch_size": ("charges in one batch", "{:.1f}"),
     "p50_ms": ("p50, ms", "{:,.1f}"),
     "p99_ms": ("p99, ms", "{:,.1f}"),
     "batch_ms": ("one batch, ms", "{:,.2f}"),

@@ -4,7 +4,7 @@ h2load sends one prepared body again and again, so every request after the first
 it is rated and decided like any charge, renews the lease, and moves no money.
 """
 
-from benchmarks.figures import ECHO, Answer
+from benchmarks.figures import ECHO, SERVICE, Answer
 from benchmarks.rig import h2load, messages
 from benchmarks.rig.bench import Bench, Subject
 from benchmarks.rig.children import ChildFailed
@@ -50,9 +50,13 @@ def whole(requests: float, connections: int) -> int:
 
 
 async def _measure(bench: Bench, subject: Subject, requests: int) -> dict[str, float]:
-    stopwatch = Stopwatch(subject.watched)
+    batches, stopwatch = await bench.service.batches(), Stopwatch(subject.watched)
     load = await load_up(bench, subject, requests)
-    return {"requests_per_s": load.requests_per_s, **stopwatch.figures(requests)}
+    figures = {"requests_per_s": load.requests_per_s, **stopwatch.figures(requests)}
+    if subject.name == SERVICE:
+        # What is in flight shares function calls; a worker that gets one each pays for all.
+        figures["batch_size"] = requests / (await bench.service.batches() - batches)
+    return figures
 
 
 async def load_up(bench: Bench, subject: Subject, requests: int, timeout_s: float = 0.0) -> Load:

@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import grpc
+from redis.asyncio import Redis
 
 from benchmarks.rig.children import PYTHON, Child, child
 from benchmarks.rig.processor import children_of
@@ -31,6 +33,7 @@ class Service(NamedTuple):
     http_url: str
     worker_pid: int
     store_pid: int
+    store_url: str
     admin_key: str
 
     @property
@@ -42,6 +45,12 @@ class Service(NamedTuple):
         """How many requests of a method it has answered with OK, by its own count."""
         text = await asyncio.to_thread(_get, f"{self.http_url}/metrics")
         return count_ok(text, method)
+
+    async def batches(self) -> int:
+        """How many batches the store has decided, by its own count."""
+        async with Redis.from_url(self.store_url) as client:
+            stats = await client.info("commandstats")
+        return int(stats.get("cmdstat_fcall", {"calls": 0})["calls"])
 
 
 def count_ok(exposition: str, method: str) -> int:
@@ -78,6 +87,7 @@ async def started_service(place: Path) -> AsyncIterator[Service]:
                 http_url,
                 _worker_of(process),
                 int((state / "valkey.pid").read_text()),
+                f"unix://{quote(str(state / 'valkey.sock'))}",
                 admin_key_path(state).read_text().strip(),
             )
     finally:
