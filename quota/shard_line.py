@@ -46,6 +46,7 @@ class _Waiting:
     operation: Operation
     future: asyncio.Future[Result]
     since: float
+    epoch: str  # the only one that it may be decided in; "" for any
 
 
 class _Frame(NamedTuple):
@@ -95,15 +96,19 @@ class ShardLine:
         """The epoch that the shard was last admitted under; "" before the first."""
         return self._epoch
 
-    def submit(self, operation: Operation) -> asyncio.Future[Result]:
-        """Queues an operation; the future has its result, or raises StoreUnavailable."""
+    def submit(self, operation: Operation, epoch: str = "") -> asyncio.Future[Result]:
+        """Queues an operation; the future has its result, or raises StoreUnavailable.
+
+        What was read in an `epoch` says nothing about another: named, the operation is only
+        decided in that one.
+        """
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append(_Waiting(operation, future, loop.time()))
+        self._waiting.append(_Waiting(operation, future, loop.time(), epoch))
         if self._sender is None:
             self._sender = loop.create_task(self._send_all())
         return future
@@ -157,7 +162,7 @@ class ShardLine:
         pause_s = RECONNECT_MIN_S
         while True:
             try:
-                reply = await self._send(batch)
+                await self._send(batch)
             except asyncio.CancelledError:
                 self._fail(batch, StoreUnavailable("the service is stopping"))
                 await self._disconnect()
@@ -174,7 +179,6 @@ class ShardLine:
                 self._fail(batch, error)
                 raise
             else:
-                self._deliver(batch, reply)
                 return
 
     def _give_up_overdue(self, batch: list[_Waiting], error: Exception) -> list[_Waiting]:
@@ -190,6 +194,7 @@ class ShardLine:
         for item in items:
             if not item.future.done():
                 item.future.set_exception(error)
+                item.future.exception()  # who asked for many stops at the first: no complaint
 
     def _deliver(self, batch: list[_Waiting], reply: BatchReply) -> None:
         for item, result in zip(batch, reply.results, strict=True):
@@ -201,15 +206,24 @@ class ShardLine:
             if n <= reply.posted_n and not waiter.done():
                 waiter.set_result(None)
 
-    async def _send(self, batch: list[_Waiting]) -> BatchReply:
-        operations = [item.operation for item in batch]
+    async def _send(self, batch: list[_Waiting]) -> None:
         connection = self._connection or await self._open()
+        batch = self._of_this_epoch(batch)
+        operations = [item.operation for item in batch]
         async with asyncio.timeout(self._patience_s):
             reply = await self._evaluate_sparing_memory(connection, operations)
         if reply.status is not Status.DECIDED:
             self._known_run = ""  # the next opening asks the keeper, who rebuilds
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
-        return reply
+        self._deliver(batch, reply)
+
+    def _of_this_epoch(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Answers those that hold for another epoch; returns the others."""
+        foreign = [w for w in batch if w.epoch not in ("", self._epoch)]
+        if not foreign:
+            return batch
+        self._fail(foreign, StoreUnavailable(f"shard {self.shard} was rebuilt meanwhile"))
+        return [w for w in batch if w.epoch in ("", self._epoch)]
 
     async def _open(self) -> AbstractConnection:
         """Connects, and asks the keeper whenever the shard may have lost something."""

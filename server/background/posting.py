@@ -69,7 +69,7 @@ class OutboxPoster:
             entries = await self._reader.outbox_after(n, GROUP, READER_BLOCK_MS)
             if entries:
                 verdicts = await self._post(int(state.epoch), entries)
-                await self._confirm(entries, verdicts)
+                await self._confirm(state.epoch, entries, verdicts)
                 n = entries[-1].n
                 self.posted += 1
             elif (await self._reader.state()).epoch != state.epoch:
@@ -79,10 +79,13 @@ class OutboxPoster:
         composed = [await compose(entry, self._book) for entry in entries]
         return await self._journal.post(self._shard, epoch, composed)
 
-    async def _confirm(self, entries: list[OutboxEntry], verdicts: list[Verdict]) -> None:
+    async def _confirm(
+        self, epoch: str, entries: list[OutboxEntry], verdicts: list[Verdict]
+    ) -> None:
+        """Tells the shard, unless it was rebuilt: there the same numbers name other entries."""
         line = self._store.line(self._shard)
         answers = [
-            line.submit(_confirmation(entry, verdict))
+            line.submit(_confirmation(entry, verdict), epoch)
             for entry, verdict in zip(entries, verdicts, strict=True)
         ]
         for entry, verdict, answer in zip(entries, verdicts, answers, strict=True):

@@ -70,9 +70,13 @@ class TenantDirectory:
         raise RuntimeError(f"an account could not be read: {result}")
 
     async def load(self, tenant_id: str) -> None:
-        """Brings the tenant from the ledger to the live store, unless it is there already."""
+        """Brings the tenant from the ledger to the live store, unless it is there already.
+
+        A snapshot from before a rebuild may lack what was posted until then: it is not used.
+        """
+        epoch = self._store.line_of(tenant_id).epoch
         snapshot = await self._tenants.snapshot(tenant_id, dates_around(time.time()))
-        await self._store.submit(load_of(snapshot))
+        await self._store.submit(load_of(snapshot), epoch)
 
     async def _ask(self, tenant_id: str) -> Known:
         account = await self.account(tenant_id)

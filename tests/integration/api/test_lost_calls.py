@@ -1,7 +1,12 @@
 """Calls that the live store lost: re-opened by their gateways, charged once."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
+import grpc
 import pytest
 
+from ledger.tenant import TenantSnapshot
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, usage
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -90,3 +95,24 @@ async def test_a_settled_call_is_found_in_the_ledger_after_a_loss(
     balance = await installation.balance()
     assert (balance.balance_micros, balance.spent_today_micros) == (960_000, 40_000)
     await installation.settled_down()
+
+
+async def test_a_balance_that_was_read_before_a_rebuild_is_not_loaded_after_it(
+    installation: Installation, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await installation.lose_everything()
+    tenants = installation.parts.tenants
+    snapshot = tenants.snapshot
+
+    async def read_early(tenant: str, days: Sequence[str]) -> TenantSnapshot:
+        monkeypatch.setattr(tenants, "snapshot", snapshot)
+        early = await snapshot(tenant, days)
+        await gateway.posted("c1", 40)
+        await installation.lose_everything()
+        await installation.tenant("other", balance=1)
+        return early
+
+    monkeypatch.setattr(tenants, "snapshot", read_early)
+    with suppress(grpc.aio.AioRpcError):
+        await installation.balance()
+    assert (await installation.balance()).balance_micros == 960_000
