@@ -89,7 +89,7 @@ class ShardLine:
         # Asked for once: it costs a system call on some Pythons, and a line lives in one loop.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._known_run = ""
-        self._posted_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._posted_waiters: dict[asyncio.Future[None], int] = {}
 
     @property
     def epoch(self) -> str:
@@ -118,14 +118,14 @@ class ShardLine:
         if self._epoch == epoch and self.posted_n >= n:
             return True
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._posted_waiters.append((n, future))
+        self._posted_waiters[future] = n
         try:
             async with asyncio.timeout(timeout_s):
                 await future
         except TimeoutError:
             return False
         finally:
-            self._posted_waiters = [w for w in self._posted_waiters if w[1] is not future]
+            del self._posted_waiters[future]
         return self._epoch == epoch
 
     async def look(self) -> None:
@@ -177,7 +177,10 @@ class ShardLine:
             except Exception as error:  # a bug must not leave callers waiting for ever
                 await self._disconnect()
                 self._fail(batch, error)
-                raise
+                message = f"a batch for shard {self.shard} failed"
+                context = {"message": message, "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+                return
             else:
                 return
 
@@ -202,13 +205,13 @@ class ShardLine:
                 item.future.set_result(result)
         self.batches += 1
         self.now_ms, self.last_n, self.posted_n = reply.now_ms, reply.last_n, reply.posted_n
-        for n, waiter in self._posted_waiters:
+        for waiter, n in self._posted_waiters.items():
             if n <= reply.posted_n and not waiter.done():
                 waiter.set_result(None)
 
     async def _send(self, batch: list[_Waiting]) -> None:
-        connection = self._connection or await self._open()
-        batch = self._of_this_epoch(batch)
+        connection = self._connection or await self._open_for(batch)
+        batch = self._still_asked(batch)
         operations = [item.operation for item in batch]
         async with asyncio.timeout(self._patience_s):
             reply = await self._evaluate_sparing_memory(connection, operations)
@@ -217,13 +220,21 @@ class ShardLine:
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
         self._deliver(batch, reply)
 
-    def _of_this_epoch(self, batch: list[_Waiting]) -> list[_Waiting]:
-        """Answers those that hold for another epoch; returns the others."""
+    def _still_asked(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Answers those that hold for another epoch; returns who waits for a decision."""
         foreign = [w for w in batch if w.epoch not in ("", self._epoch)]
-        if not foreign:
-            return batch
         self._fail(foreign, StoreUnavailable(f"shard {self.shard} was rebuilt meanwhile"))
-        return [w for w in batch if w.epoch in ("", self._epoch)]
+        return [w for w in batch if not w.future.done()]
+
+    async def _open_for(self, batch: list[_Waiting]) -> AbstractConnection:
+        """Opens, and meanwhile answers those who waited long enough."""
+        opening = asyncio.create_task(self._open())
+        try:
+            while not (await asyncio.wait([opening], timeout=self._patience_s / 4))[0]:
+                self._give_up_overdue(batch, TimeoutError())
+        finally:
+            opening.cancel()
+        return opening.result()
 
     async def _open(self) -> AbstractConnection:
         """Connects, and asks the keeper whenever the shard may have lost something."""
@@ -235,8 +246,11 @@ class ShardLine:
                     raise StoreUnavailable(f"shard {self.shard} answers from a {server.role}")
                 state = await read_state(connection, self.shard)
                 whole = state.epoch == self._epoch and not state.torn
-                if not whole or server.run_id != self._known_run:
-                    self._epoch = await self._keeper.admit(self.shard, state)
+                went_back = state.last_n < self.last_n
+                if not whole or went_back or server.run_id != self._known_run:
+                    epoch = await self._keeper.admit(self.shard, state)
+                    if epoch != self._epoch:
+                        self._epoch, self.posted_n, self.last_n = epoch, 0, 0
                     self._known_run = server.run_id
             except BaseException:
                 await connection.disconnect(nowait=True)

@@ -8,8 +8,8 @@ import structlog
 
 from ledger.errors import LedgerError
 from ledger.ownership import Ownership
-from server.metrics import ALARMS
 from server.background.ending import end_tasks
+from server.metrics import ALARMS
 
 TRY_EVERY_S = 2.0
 
