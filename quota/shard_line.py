@@ -26,6 +26,7 @@ from quota.topology import Topology
 
 MAX_BATCH = 256
 MAX_WAITING = 100_000
+GATHER_TURNS = 4
 SECONDS_A_DAY = 86_400
 OPEN_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
@@ -147,8 +148,19 @@ class ShardLine:
                 at_least_one = False
                 batch = self._next_batch()
                 await self._send_until_answered(batch)
+                await self._gather(len(batch))
         finally:
             self._sender = None
+
+    async def _gather(self, last: int) -> None:
+        """Lets as many operations come together as the last batch held, for a few turns of the
+        loop: when many callers wait at once their answers set off the next operations. A turn is
+        short when nothing is to be done, so a lone caller waits for nothing.
+        """
+        for _ in range(GATHER_TURNS):
+            if len(self._waiting) >= last:
+                return
+            await asyncio.sleep(0)
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
