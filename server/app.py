@@ -149,7 +149,7 @@ class Parts:
             for shard in self._shards
         ]
         self.sweepers = [Sweeper(shard, self.store, self.readers[shard]) for shard in self._shards]
-        self.keeper.drain_with(lambda shard: self.posters[shard].drain())
+        self.keeper.drain_with(lambda shard, n: self.posters[shard].drain(n))
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> "Parts":

@@ -50,12 +50,14 @@ class OutboxPoster:
             pause_s = PAUSE_MIN_S if self.posted > posted_before else min(PAUSE_MAX_S, 2 * pause_s)
             await asyncio.sleep(pause_s)
 
-    async def drain(self) -> None:
-        """Posts what is queued without telling the shard: before a torn shard is wiped."""
-        state = await self._reader.state()
-        n = state.posted_n
+    async def drain(self, n: int) -> None:
+        """Posts what is queued after n without telling the shard: before a torn one is wiped.
+
+        It may be cut short and comes again with a higher n: what the ledger has is not read again.
+        """
+        epoch = int((await self._reader.state()).epoch)
         while entries := await self._reader.outbox_after(n, GROUP, None):
-            await self._post(int(state.epoch), entries)
+            await self._post(epoch, entries)
             n = entries[-1].n
 
     async def _follow(self) -> None:

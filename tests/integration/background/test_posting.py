@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from ledger.entry import Entry, Verdict
+from quota.keys import key
 from quota.store import ShardReader
 from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
@@ -52,4 +53,18 @@ async def test_a_group_is_not_confirmed_in_an_epoch_that_began_after_it_was_read
         await gateway.posted("c2", 20)
         assert await installation.ledger("SELECT count(*) FROM calls") == 2
         assert (await installation.balance()).balance_micros == 970_000
+        await installation.settled_down()
+
+
+async def test_what_a_torn_shard_has_queued_is_posted_before_it_is_wiped(install: Install) -> None:
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000_000)
+        gateway = Gateway(installation.admin)
+        await gateway.accepted()
+        await gateway.settle("c1", 10)
+        async with installation.redis() as redis:
+            await redis.hset(key(0, "epoch"), "torn", "1")
+        balance = await installation.balance()
+        assert (balance.balance_micros, balance.unposted_micros) == (990_000, 0)
+        assert await installation.ledger("SELECT count(*) FROM calls") == 1
         await installation.settled_down()
