@@ -45,7 +45,7 @@ class ShardKeeper:
     async def admit(self, shard: int, state: ShardState) -> str:
         """The epoch under which the shard may be used. Raises StoreUnavailable."""
         try:
-            mark = await self._shards.mark(shard)
+            mark = await self._shards.admit(shard)
             if _fits(state, mark):
                 self.admitted_runs += 1
                 return state.epoch

@@ -1,6 +1,7 @@
 """The outbox poster: every entry reaches the ledger once, wherever it is stopped."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -35,10 +36,10 @@ async def test_a_group_is_not_confirmed_in_an_epoch_that_began_after_it_was_read
         post, groups = journal.post, 0
 
         async def lose_the_shard_after_the_first(
-            shard: int, epoch: int, entries: Sequence[Entry]
+            shard: int, epoch: int, entries: Sequence[Entry], admission: int
         ) -> list[Verdict]:
             nonlocal groups
-            verdicts = await post(shard, epoch, entries)
+            verdicts = await post(shard, epoch, entries, admission)
             groups += 1
             if groups == 1:
                 await installation.lose_everything()
@@ -67,4 +68,38 @@ async def test_what_a_torn_shard_has_queued_is_posted_before_it_is_wiped(install
         balance = await installation.balance()
         assert (balance.balance_micros, balance.unposted_micros) == (990_000, 0)
         assert await installation.ledger("SELECT count(*) FROM calls") == 1
+        await installation.settled_down()
+
+
+async def test_a_group_that_was_read_before_the_store_went_back_is_not_posted(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older copy has given the group's numbers out again before the group is committed."""
+    async with install(posts=False) as installation:
+        parts, gateway = installation.parts, Gateway(installation.admin)
+        post, groups = parts.journal.post, 0
+        await installation.tenant(balance=1_000_000)
+        await gateway.settle("c1", 10)
+        async with installation.redis() as redis:
+            copy = {name: await redis.dump(name) or b"" for name in await redis.keys("*")}
+        await gateway.settle("c2", 20)
+
+        async def go_back_before_the_first(*group: Any) -> list[Verdict]:
+            nonlocal groups
+            groups += 1
+            if groups == 1:
+                await installation.lose_everything()
+                async with installation.redis() as redis:
+                    for name, dumped in copy.items():
+                        await redis.restore(name, 0, dumped)
+                await parts.keeper.admit(0, await parts.readers[0].state())  # another process
+                await gateway.settle("c3", 40)
+            return await post(*group)
+
+        monkeypatch.setattr(parts.journal, "post", go_back_before_the_first)
+        installation.beside(parts.posters[0].run)
+        for call_id, seconds in (("c1", 10), ("c2", 20), ("c3", 40)):
+            await gateway.posted(call_id, seconds)
+        assert await installation.ledger("SELECT count(*) FROM calls") == 3
+        assert (await installation.balance()).balance_micros == 930_000
         await installation.settled_down()
