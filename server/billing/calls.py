@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-
 from ledger.call import PagePosition
 from ledger.calls import Calls
 from server.billing.form import Form
@@ -39,9 +38,9 @@ class SettledCallDesk:
         )
 
 
-def _moment(request: pb.ListCallsRequest, field: Literal["settled_from", "settled_before"]) -> (
-    datetime | None
-):
+def _moment(
+    request: pb.ListCallsRequest, field: Literal["settled_from", "settled_before"]
+) -> datetime | None:
     if not request.HasField(field):
         return None
     try:

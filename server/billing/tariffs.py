@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from ledger.pricing.prices import MeterPrice, ModelPrices
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
