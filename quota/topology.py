@@ -59,11 +59,7 @@ async def _connect(url: str, timeout_s: float) -> AbstractConnection:
     """
     pool = ConnectionPool.from_url(url, **_options(timeout_s) | {"socket_timeout": None})
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
-    try:
-        await connection.connect()  # type: ignore[no-untyped-call]
-    except BaseException:  # a cancelled greeting leaves the socket open
-        await connection.disconnect(nowait=True)
-        raise
+    await connection.connect()  # type: ignore[no-untyped-call]
     return connection
 
 
