@@ -90,9 +90,9 @@ def _days(rows: Any) -> tuple[tuple[str, int], ...]:
 
 
 def _call_result(fields: list[Any]) -> CallResult:
-    fields[12] = fields[12].decode()
-    fields[21] = _days(fields[21])
-    fields[23] = fields[23].decode()
+    fields[11] = fields[11].decode()
+    fields[20] = _days(fields[20])
+    fields[21] = fields[21].decode()
     return CallResult._make(fields)
 
 

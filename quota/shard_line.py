@@ -51,6 +51,7 @@ class _Waiting:
     operation: Operation
     future: asyncio.Future[Result]
     since: float
+    epoch: str  # the only one that it may be decided in; "" for any
 
 
 class _Frame(NamedTuple):
@@ -96,22 +97,26 @@ class ShardLine:
         # Asked for once: it costs a system call on some Pythons, and a line lives in one loop.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._known_run = ""
-        self._posted_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._posted_waiters: dict[asyncio.Future[None], int] = {}
 
     @property
     def epoch(self) -> str:
         """The epoch that the shard was last admitted under; "" before the first."""
         return self._epoch
 
-    def submit(self, operation: Operation) -> asyncio.Future[Result]:
-        """Queues an operation; the future has its result, or raises QuotaError."""
+    def submit(self, operation: Operation, epoch: str = "") -> asyncio.Future[Result]:
+        """Queues an operation; the future has its result, or raises QuotaError.
+
+        What was read in an `epoch` says nothing about another: named, the operation is only
+        decided in that one.
+        """
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append(_Waiting(operation, future, loop.time()))
+        self._waiting.append(_Waiting(operation, future, loop.time(), epoch))
         if self._sender is None:
             self._sender = loop.create_task(self._send_all())
         return future
@@ -121,14 +126,14 @@ class ShardLine:
         if self._epoch == epoch and self.posted_n >= n:
             return True
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._posted_waiters.append((n, future))
+        self._posted_waiters[future] = n
         try:
             async with asyncio.timeout(timeout_s):
                 await future
         except TimeoutError:
             return False
         finally:
-            self._posted_waiters = [w for w in self._posted_waiters if w[1] is not future]
+            del self._posted_waiters[future]
         return self._epoch == epoch
 
     async def look(self) -> None:
@@ -184,7 +189,7 @@ class ShardLine:
                 if self._connection is None:
                     with self._answering_overdue():
                         await self._open()
-                    self._in_flight = _still_wanted(self._in_flight)
+                self._in_flight = self._decidable(self._in_flight)
                 self._deliver(self._in_flight, await self._send(self._in_flight))
                 return
             except (RedisError, OSError, QuotaError) as error:
@@ -208,6 +213,14 @@ class ShardLine:
         for item in items:
             if not item.future.done():
                 item.future.set_exception(error)
+                item.future.exception()  # who asked for many stops at the first: no complaint
+
+    def _decidable(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Answers those that hold for another epoch; returns who still waits for a decision."""
+        foreign = [item for item in batch if item.epoch and item.epoch != self._epoch]
+        if foreign:
+            self._fail(foreign, StoreUnavailable(f"shard {self.shard} was rebuilt meanwhile"))
+        return _still_wanted(batch)
 
     def _answer_overdue(self) -> bool:
         """Tells whoever has waited long enough what is wrong; returns whether others still wait."""
@@ -240,7 +253,7 @@ class ShardLine:
                 item.future.set_result(result)
         self.batches += 1
         self.now_ms, self.last_n, self.posted_n = reply.now_ms, reply.last_n, reply.posted_n
-        for n, waiter in self._posted_waiters:
+        for waiter, n in self._posted_waiters.items():
             if n <= reply.posted_n and not waiter.done():
                 waiter.set_result(None)
 
@@ -265,9 +278,12 @@ class ShardLine:
                     raise StoreUnavailable(f"shard {self.shard} answers from a {server.role}")
                 state = await read_state(connection, self.shard)
             whole = state.epoch == self._epoch and not state.torn
-            if not whole or server.run_id != self._known_run:
+            went_back = state.last_n < self.last_n
+            if not whole or went_back or server.run_id != self._known_run:
                 async with asyncio.timeout(KEEPER_TIMEOUT_S):
-                    self._epoch = await self._keeper.admit(self.shard, state)
+                    epoch = await self._keeper.admit(self.shard, state)
+                if epoch != self._epoch:
+                    self._epoch, self.posted_n, self.last_n = epoch, 0, 0
                 self._known_run = server.run_id
         except BaseException:
             await connection.disconnect(nowait=True)

@@ -53,9 +53,12 @@ class QuotaStore:
         """The line to a tenant's shard."""
         return self._lines[shard_of(tenant, self.shards)]
 
-    def submit(self, operation: Operation) -> asyncio.Future[Result]:
-        """Queues an operation for its tenant's shard; operations of a tenant keep their order."""
-        return self.line_of(operation.tenant).submit(operation)
+    def submit(self, operation: Operation, epoch: str = "") -> asyncio.Future[Result]:
+        """Queues an operation for its tenant's shard; operations of a tenant keep their order.
+
+        With an `epoch` it is only decided in that one.
+        """
+        return self.line_of(operation.tenant).submit(operation, epoch)
 
     async def wait_posted(self, tenant: str, n: int) -> bool:
         """Waits up to 50 ms for outbox entry n to reach the ledger; tells whether it did."""
