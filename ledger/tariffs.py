@@ -1,6 +1,7 @@
 """Tariff versions in Postgres."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ledger.errors import TariffRejected
@@ -48,6 +49,8 @@ class Tariffs:
 
 
 async def _insert(connection: Connection, document: Mapping[str, Any]) -> Tariff:
+    # What cannot be read at all does not reach Postgres, which cannot hold every text.
+    Tariff.from_document(document, now=datetime.now(UTC))
     # Versions are numbered without gaps, and nobody else may take the next one.
     await connection.execute(SQL["lock_tariffs"])
     last = await connection.fetchrow(SQL["newest_version"], str(document.get("name")))

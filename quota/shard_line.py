@@ -33,6 +33,7 @@ HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which 
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
 LOOKS_PER_PATIENCE = 10
+CLOSE_ASKS_EVERY_S = 1.0
 
 
 class EpochKeeper(Protocol):
@@ -142,9 +143,9 @@ class ShardLine:
 
     async def close(self) -> None:
         """Answers what waits with StoreUnavailable and closes the connection."""
-        if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, return_exceptions=True)
+        while self._sender is not None and not self._sender.done():
+            self._sender.cancel()  # again: a time-out at the same moment may swallow it
+            await asyncio.wait([self._sender], timeout=CLOSE_ASKS_EVERY_S)
         stopping = StoreUnavailable("the service is stopping")
         self._fail([*self._in_flight, *self._waiting], stopping)
         self._in_flight.clear()

@@ -33,7 +33,7 @@ def position(page_token: str, parts: int) -> tuple[str, ...] | None:
         found = json.loads(base64.urlsafe_b64decode(page_token.encode()))
         if not (isinstance(found, list) and len(found) == parts):
             raise ValueError
-        if not all(isinstance(part, str) for part in found):
+        if not all(isinstance(part, str) and part.isprintable() for part in found):
             raise ValueError
     except (binascii.Error, ValueError, RecursionError) as error:
         violation = Violation("page_token", "must be a next_page_token, unchanged")

@@ -1,8 +1,7 @@
 """Settled calls, as the ledger holds them, the newest first."""
 
 from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from typing import Literal
 
 from ledger.call import PagePosition
 from ledger.calls import Calls
@@ -27,8 +26,8 @@ class SettledCallDesk:
         size, after = page_size(request.page_size), position(request.page_token, 2)
         records = await self._calls.list(
             request.tenant_id,
-            _moment(request.settled_from) if request.HasField("settled_from") else None,
-            _moment(request.settled_before) if request.HasField("settled_before") else None,
+            _moment(request, "settled_from"),
+            _moment(request, "settled_before"),
             size,
             None if after is None else PagePosition(_time_of(after[0]), after[1]),
         )
@@ -39,17 +38,25 @@ class SettledCallDesk:
         )
 
 
-def _moment(stamp: Timestamp) -> datetime:
+def _moment(
+    request: pb.ListCallsRequest, field: Literal["settled_from", "settled_before"]
+) -> datetime | None:
+    if not request.HasField(field):
+        return None
     try:
-        return stamp.ToDatetime(UTC)
+        moment: datetime = getattr(request, field).ToDatetime(UTC)
     except (ValueError, OverflowError) as error:
-        violation = Violation("settled_from", "must be a time between the years 1 and 9999")
+        violation = Violation(field, "must be a time between the years 1 and 9999")
         raise InvalidFields([violation]) from error
+    return moment
 
 
 def _time_of(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
     except ValueError as error:
         violation = Violation("page_token", "must be a next_page_token, unchanged")
         raise InvalidFields([violation]) from error
+    return moment

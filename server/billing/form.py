@@ -3,6 +3,7 @@
 import re
 from zoneinfo import available_timezones
 
+from ledger.tariff import TARIFF_NAME_PATTERN
 from server.errors import InvalidFields, Violation
 from server.fields import ID_MUST, is_id
 from tollgate.v1 import billing_pb2 as pb
@@ -11,6 +12,7 @@ MAX_AMOUNT_MICROS = 10**12
 MAX_TEXT = 200
 MAX_SCOPES = 100
 CURRENCY = re.compile(r"[A-Z]{3}")
+TARIFF_NAME = re.compile(TARIFF_NAME_PATTERN)
 LIMIT_RANGES = {
     "daily_cap_micros": MAX_AMOUNT_MICROS,
     "credit_limit_micros": MAX_AMOUNT_MICROS,
@@ -50,7 +52,13 @@ class Form:
         """Every limit must be in its range."""
         for name, highest in LIMIT_RANGES.items():
             if not 0 <= getattr(limits, name) <= highest:
-                self.wrong(f"tenant.limits.{name}", f"must be from 0 to {highest}")
+                description = f"must be from 0 to {highest}"
+                self.wrong(f"tenant.limits.{name}", description, "LIMIT_OUT_OF_RANGE")
+
+    def tariff(self, field: str, value: str) -> None:
+        """The field must be able to be a tariff's name."""
+        if not TARIFF_NAME.fullmatch(value):
+            self.wrong(field, "must be a tariff's name such as standard")
 
     def done(self) -> None:
         """Raises InvalidFields when something was wrong."""

@@ -1,13 +1,16 @@
 """Tariffs: between the contract's messages and the documents that the ledger checks."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.pricing.prices import MeterPrice, ModelPrices
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
 from server.billing.form import Form
 from server.calls.price_book import PriceBook
+from server.errors import InvalidFields, Violation
 from tollgate.v1 import billing_pb2 as pb
 
 UNITS = {
@@ -43,6 +46,10 @@ class TariffDesk:
 
     async def list(self, request: pb.ListTariffsRequest) -> pb.ListTariffsResponse:
         """All versions, or those of one name."""
+        form = Form()
+        if request.name:
+            form.tariff("name", request.name)
+        form.done()
         tariffs = await self._tariffs.list(request.name or None)
         return pb.ListTariffsResponse(tariffs=[shown(tariff) for tariff in tariffs])
 
@@ -62,10 +69,19 @@ def document_of(tariff: pb.Tariff) -> dict[str, Any]:
         ],
     }
     if tariff.HasField("effective_from"):
-        document["effective_from"] = tariff.effective_from.ToDatetime(UTC)
+        document["effective_from"] = _moment(tariff.effective_from)
     if tariff.HasField("free_period_ms"):
         document["free_period_ms"] = tariff.free_period_ms
     return document
+
+
+def _moment(stamp: Timestamp) -> datetime:
+    try:
+        return stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        description = "must be a time between the years 1 and 9999"
+        violation = Violation("tariff.effective_from", description, "INVALID_TARIFF")
+        raise InvalidFields([violation]) from error
 
 
 def _meter_document(price: pb.MeterPrice) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class TenantDesk:
         form.limits(asked.limits)
         if asked.time_zone:
             form.zone("tenant.time_zone", asked.time_zone)
+        if asked.tariff:
+            form.tariff("tenant.tariff", asked.tariff)
         if asked.currency and not CURRENCY.fullmatch(asked.currency):
             form.wrong("tenant.currency", "must be an ISO 4217 code such as USD")
         form.done()
@@ -82,6 +84,8 @@ def _changes(request: pb.UpdateTenantRequest) -> TenantChanges:
         form.text("tenant.name", asked.name)
     if "time_zone" in paths:
         form.zone("tenant.time_zone", asked.time_zone)
+    if "tariff" in paths:
+        form.tariff("tenant.tariff", asked.tariff)
     form.limits(asked.limits)
     form.done()
     wanted = limit_values(asked.limits)

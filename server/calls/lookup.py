@@ -19,6 +19,7 @@ from tollgate.v1 import common_pb2
 
 SCAN_COUNT = 1_000
 MAX_STEPS = 100
+MAX_CURSOR = 2**64
 
 
 class CallLookup:
@@ -110,6 +111,6 @@ class CallLookup:
 
 def _cursor(page_token: str) -> int:
     (text,) = position(page_token, 1) or ("0",)
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < MAX_CURSOR):
         raise InvalidFields([Violation("page_token", "must be a next_page_token, unchanged")])
     return int(text)

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import grpc
+from google.protobuf.message import DecodeError
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -19,6 +20,9 @@ else:  # the classes take no parameters at run time
     Context = grpc.aio.ServicerContext
     Handler = grpc.RpcMethodHandler
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+# The request of a unary method whose bytes are no message of its type.
+MALFORMED = object()
 
 
 # The context would convert the metadata a second time, which costs as much as a concern.
@@ -86,9 +90,23 @@ class Chain(grpc.aio.ServerInterceptor):
             (True, True): grpc.stream_stream_rpc_method_handler,
         }[bool(handler.request_streaming), bool(handler.response_streaming)]
         composed: Handler = build(
-            behaviour, handler.request_deserializer, handler.response_serializer
+            behaviour, _lenient(handler.request_deserializer), handler.response_serializer
         )
         return composed
+
+
+def _lenient(deserialize: Any) -> Any:
+    """Reads what cannot be read as MALFORMED: gRPC itself would answer UNKNOWN with our error."""
+    if deserialize is None:
+        return None
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return MALFORMED
+
+    return read
 
 
 def _plain(handler: Handler) -> Behaviour:

@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 import structlog
 
-from server.errors import Failure, Told, tell, tell_unknown
-from server.interceptors.chain import Behaviour, Context, Method
+from server.errors import Failure, InvalidFields, Told, Violation, tell, tell_unknown
+from server.interceptors.chain import MALFORMED, Behaviour, Context, Method
 from server.store_failures import failure_of
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,8 @@ class Failures:
 
         async def guarded(request: Any, context: Context) -> Any:
             try:
+                if request is MALFORMED:
+                    raise InvalidFields([Violation("request", "must be the method's message")])
                 return await proceed(request, context)
             except Failure as failure:
                 told = tell(failure)

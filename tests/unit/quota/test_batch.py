@@ -72,7 +72,7 @@ def test_an_undecided_reply_tells_the_stored_epoch(status: Status) -> None:
 
 def test_each_answer_becomes_the_value_of_its_operation() -> None:
     days = [["20260301", 70]]
-    call = [0, 1, 4, 2, *range(5, 13), b"pin", b"\xff", *range(15, 22), days, 0, b"omni"]
+    call = [0, 1, 4, 2, *range(5, 12), b"pin", b"\xff", *range(14, 21), days, b"omni"]
     account = [0, *range(1, 13), b"profile", 14, days]
     view = [0, 1, b"pin", b"omni", b"\xff", b"desk", *range(6, 13), b"u", days, b"t", 1, 2]
     operations: list[Operation] = [
@@ -82,7 +82,7 @@ def test_each_answer_becomes_the_value_of_its_operation() -> None:
     assert isinstance(ended, CallResult)
     assert (ended.pin, ended.usage, ended.model) == ("pin", b"\xff", "omni")
     assert ended.spend_by_day == (("20260301", 70),)
-    assert (ended.state, ended.rated, ended.n, ended.known, ended.late) == (2, 8, 12, 15, 0)
+    assert (ended.state, ended.rated, ended.n, ended.known) == (2, 8, 11, 14)
     assert isinstance(seen, AccountView)
     assert (seen.balance, seen.profile, seen.posted_n) == (1, "profile", 14)
     assert isinstance(looked, CallView)

@@ -1,0 +1,167 @@
+"""Keys: what each scope may do, and that no key reaches another tenant or learns of it.
+
+The cases are made from the descriptors of the services, so that a new method is tested too.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from server.interceptors.permissions import ALLOWED
+from tests.integration.api.client import SERVICES, Told, told
+from tests.integration.api.gateway import Gateway
+from tests.integration.api.installation import Installation
+from tollgate.v1 import billing_pb2 as billing
+from tollgate.v1 import call_authorization_pb2 as pb
+
+DENIED = Told(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+METHODS: list[MethodDescriptor] = [method for service in SERVICES for method in service.methods]
+
+
+def tenant_paths(message: Descriptor) -> Iterator[tuple[str, ...]]:
+    """Where a request names its tenant."""
+    for field in message.fields:
+        if field.name == "tenant_id":
+            yield (field.name,)
+        elif field.name == "tenant":
+            yield (field.name, "tenant_id")
+
+
+OF_A_TENANT = [method for method in METHODS if any(tenant_paths(method.input_type))]
+OF_ALL = [
+    method
+    for method in METHODS
+    if not any(tenant_paths(method.input_type)) and method.name != "ListTariffs"
+]
+
+
+def request_for(method: MethodDescriptor, tenant_id: str) -> Any:
+    """An empty request that names the tenant."""
+    request: Message = GetMessageClass(method.input_type)()
+    for path in tenant_paths(method.input_type):
+        inner = request
+        for name in path[:-1]:
+            inner = getattr(inner, name)
+        setattr(inner, path[-1], tenant_id)
+    return request
+
+
+def name_of(method: MethodDescriptor) -> str:
+    return str(method.name)
+
+
+def test_every_method_is_listed_with_the_roles_that_may_call_it() -> None:
+    names = {f"{method.containing_service.full_name}/{method.name}" for method in METHODS}
+    assert names <= ALLOWED.keys()
+
+
+@pytest.mark.parametrize("method", OF_A_TENANT, ids=name_of)
+@pytest.mark.parametrize("role", ["gateway", "admin", ""], ids=["gateway", "admin", "console"])
+async def test_a_bound_key_neither_reaches_another_tenant_nor_learns_whether_it_exists(
+    installation: Installation, method: MethodDescriptor, role: str
+) -> None:
+    for tenant_id in ("acme", "globex"):
+        await installation.tenant(tenant_id, balance=1_000)
+    client = await installation.client("tenant:acme", *filter(None, [role]))
+    before = await installation.balance("globex")
+    there = await client.error(request_for(method, "globex"))
+    nowhere = await client.error(request_for(method, "no-such-tenant"))
+    assert told(there) == told(nowhere) == DENIED
+    assert there.details() == nowhere.details()
+    assert "globex" not in str(there.trailing_metadata())
+    assert await installation.balance("globex") == before
+
+
+@pytest.mark.parametrize("method", OF_ALL, ids=name_of)
+async def test_a_bound_administrator_does_nothing_that_is_for_all_tenants(
+    installation: Installation, method: MethodDescriptor
+) -> None:
+    client = await installation.client("tenant:acme", "admin")
+    assert await client.told(request_for(method, "")) == DENIED
+
+
+async def test_a_bound_audit_is_of_the_own_tenant_only(installation: Installation) -> None:
+    await installation.tenant("acme", balance=1_000)
+    client = await installation.client("tenant:acme", "admin")
+    assert await client.told(billing.AuditRequest()) == DENIED
+    assert (await client(billing.AuditRequest(tenant_id="acme"))).tenants == 1
+
+
+async def test_a_bound_gateway_works_for_its_own_tenant(installation: Installation) -> None:
+    await installation.tenant("acme", balance=100_000)
+    gateway = Gateway(await installation.client("gateway", "tenant:acme"))
+    await gateway.accepted()
+    await gateway.charge("c1", 10)
+    await gateway.posted("c1", 20)
+
+
+async def test_a_gateway_key_administers_nothing(installation: Installation) -> None:
+    await installation.tenant("acme", balance=100_000)
+    client = await installation.client("gateway")
+    billing_methods = [m for m in METHODS if m.containing_service.name == "BillingService"]
+    for method in billing_methods:
+        assert await client.told(request_for(method, "acme")) == DENIED, method.name
+
+
+async def test_a_tenants_own_key_only_looks(installation: Installation) -> None:
+    await installation.tenant("acme", balance=100_000)
+    gateway = Gateway(installation.admin)
+    await gateway.accepted()
+    client = await installation.client("tenant:acme")
+    await client(billing.GetBalanceRequest(tenant_id="acme"))
+    await client(billing.GetTenantRequest(tenant_id="acme"))
+    await client(billing.ListCallsRequest(tenant_id="acme"))
+    await client(pb.GetCallRequest(tenant_id="acme", call_id="c1"))
+    for request in (
+        gateway.authorization("c2"),
+        gateway.report("c1", 10),
+        gateway.settlement("c1", 10),
+        billing.AdjustBalanceRequest(
+            request_id="r", tenant_id="acme", amount_micros=5, reason="mine"
+        ),
+    ):
+        assert await client.told(request) == DENIED
+
+
+async def test_every_key_that_is_made_is_taken(installation: Installation) -> None:
+    for _ in range(10):
+        client = await installation.client("gateway")
+        unknown = await client.told(pb.GetCallRequest(tenant_id="acme", call_id="c1"))
+        assert unknown.reason == "CALL_UNKNOWN"
+
+
+async def test_a_revoked_key_is_refused_when_it_is_looked_up_again(
+    installation: Installation,
+) -> None:
+    made = await installation.key("gateway")
+    request = billing.RevokeApiKeyRequest(request_id="r", key_id=made.key.key_id)
+    await installation.admin(request)
+    client = installation.holder(made.api_key)
+    refused = await client.told(pb.GetCallRequest(tenant_id="acme", call_id="c1"))
+    assert refused == Told(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_a_wrong_secret_is_refused_like_an_unknown_key(installation: Installation) -> None:
+    made = await installation.key("gateway")
+    request = pb.GetCallRequest(tenant_id="acme", call_id="c1")
+    key_id = made.api_key.split("_")[1]
+    wrong = await installation.holder(f"tg_{key_id}_{'x' * 64}").error(request)
+    unknown = await installation.holder(f"tg_ffff_{'x' * 64}").error(request)
+    assert told(wrong) == told(unknown)
+    assert wrong.details() == unknown.details()
+
+
+async def test_two_tenants_calls_of_one_id_are_two_calls(installation: Installation) -> None:
+    for tenant_id in ("acme", "globex"):
+        await installation.tenant(tenant_id, balance=100_000)
+    ours, theirs = Gateway(installation.admin, "acme"), Gateway(installation.admin, "globex")
+    await ours.accepted()
+    await theirs.accepted(caller="+7999")
+    await ours.charge("c1", 10)
+    assert (await theirs.call()).charged_micros == 0
+    assert (await installation.balance("globex")).balance_micros == 100_000
