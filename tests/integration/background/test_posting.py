@@ -28,8 +28,10 @@ class CommitsAndFails(Journal):
         super().__init__(pool)
         self.failures = failures
 
-    async def post(self, shard: int, epoch: int, entries: Sequence[Entry]) -> list[Verdict]:
-        verdicts = await super().post(shard, epoch, entries)
+    async def post(
+        self, shard: int, epoch: int, entries: Sequence[Entry], admission: int | None = None
+    ) -> list[Verdict]:
+        verdicts = await super().post(shard, epoch, entries, admission)
         if self.failures:
             self.failures -= 1
             raise LedgerUnavailable("the answer was lost")
@@ -115,7 +117,7 @@ async def test_the_confirmation_is_found_by_another_process_of_the_same_shard(
     async with install(posts=False) as installation:
         await installation.tenant(balance=1_000_000)
         gateway = await settle_some(installation, 0, 1)
-        await installation.parts.posters[0].drain()
+        await installation.parts.posters[0].drain(0)
         assert (await installation.audit()).outbox_depth == 1
         installation.beside(installation.parts.posters[0].run)
         await gateway.posted("c0", 10)
@@ -141,7 +143,7 @@ async def tamper(installation: Installation, entry_id: str, rated: int, charged:
     """Writes another total into an entry of the outbox."""
     async with installation.redis() as client:
         outbox = key(0, "outbox")
-        entries = await client.xrange(outbox)
+        entries: Any = await client.xrange(outbox)
         await client.delete(outbox)
         for found_id, fields in entries:
             packed = fields[b"e"]
