@@ -93,6 +93,8 @@ class ChangeApplier:
             try:
                 while await self.catch_up() >= PORTION:
                     pass
+                for reader in self._readers:
+                    await self._store.line(reader.shard).look()  # a new run is noticed when idle
                 if runs_seen != (runs := self._keeper.admitted_runs):
                     for reader in self._readers:
                         await self.catch_up_shard(reader)

@@ -45,7 +45,8 @@ def authorize(**fields: Any) -> Message:
 
 def charge(quantities: dict[str, int] | None = None, **fields: Any) -> Message:
     usage = common_pb2.Usage(quantities=quantities or {})
-    return pb.ChargeRequest(**({"tenant_id": "acme", "call_id": "c1", "usage": usage} | fields))
+    good: dict[str, Any] = {"tenant_id": "acme", "call_id": "c1", "usage": usage}
+    return pb.ChargeRequest(**(good | fields))
 
 
 def settle(**fields: Any) -> Message:

@@ -21,9 +21,7 @@ async def sweep(installation: Installation, deed: SweepDeed) -> None:
     done: Counter[SweepDeed] = Counter()
 
     async def did() -> bool:
-        sweeper = installation.parts.sweepers[0]
-        sweeper._last = None  # as if it had just started: time between ticks is no absence
-        done.update(await sweeper.tick())
+        done.update(await installation.parts.sweepers[0].tick())
         return done[deed] > 0
 
     await eventually(did)
