@@ -45,8 +45,8 @@ check: $(VENV)/.installed check-stubs ## format, lint, types, protos, architectu
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
 .PHONY: bench
-bench: $(VENV)/.installed ## measure throughput beside a bare echo, and write the figures down
-	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(VENV)/.installed ## measure throughput beside a bare echo; QUICK=1 takes a minute
+	QUICK=$(QUICK) $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: format
 format: $(VENV)/.installed ## bring the code into shape

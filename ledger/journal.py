@@ -10,7 +10,7 @@ from ledger.group import CALL_CONTENT, Found, Known, Place, decide
 from ledger.group_writing import write
 from ledger.pool import Connection, Pool, Row
 from ledger.sql import statements
-from ledger.transaction import transact
+from ledger.transaction import reading, transact
 
 SQL = statements("journal")
 
@@ -21,12 +21,20 @@ class Journal:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def post(self, shard: int, epoch: int, entries: Sequence[Entry]) -> list[Verdict]:
+    async def admission(self, shard: int) -> int:
+        """What to read before the outbox, and to post with."""
+        async with reading(self._pool) as connection:
+            return int(await connection.fetchval(SQL["find_admission"], shard) or 0)
+
+    async def post(
+        self, shard: int, epoch: int, entries: Sequence[Entry], admission: int | None = None
+    ) -> list[Verdict]:
         """Posts a group whose numbers are consecutive; the verdicts are in the entries' order.
 
         Entries that were posted before get the verdict that they had. Raises EpochChanged when
-        the shard was rebuilt, OutboxGap when entries are missing, LedgerUnavailable when the
-        outcome is unknown: then post the same group again.
+        the shard was rebuilt, or a server of it admitted since `admission`: read the outbox anew;
+        OutboxGap when entries are missing, LedgerUnavailable when the outcome is unknown: then
+        post the same group again.
         """
         if not entries:
             return []
@@ -35,15 +43,19 @@ class Journal:
                 raise OutboxGap(expected, entry.n)
 
         async def work(connection: Connection) -> list[Verdict]:
-            return await _post(connection, shard, epoch, entries)
+            return await _post(connection, shard, epoch, entries, admission)
 
         return await transact(self._pool, work)
 
 
 async def _post(
-    connection: Connection, shard: int, epoch: int, entries: Sequence[Entry]
+    connection: Connection,
+    shard: int,
+    epoch: int,
+    entries: Sequence[Entry],
+    admission: int | None,
 ) -> list[Verdict]:
-    posted_n = await _lock_shard(connection, shard, epoch)
+    posted_n = await _lock_shard(connection, shard, epoch, admission)
     if entries[0].n > posted_n + 1:
         raise OutboxGap(posted_n + 1, entries[0].n)
     funds = await _funds(connection, entries)
@@ -55,10 +67,12 @@ async def _post(
     return plan.verdicts
 
 
-async def _lock_shard(connection: Connection, shard: int, epoch: int) -> int:
-    stored = await connection.fetchval(SQL["share_epoch"], shard)
-    if stored != epoch:
-        raise EpochChanged(f"shard {shard} is in epoch {stored}, not {epoch}")
+async def _lock_shard(connection: Connection, shard: int, epoch: int, admission: int | None) -> int:
+    stored = await connection.fetchrow(SQL["share_epoch"], shard)
+    if stored is None or stored["epoch"] != epoch:
+        raise EpochChanged(f"shard {shard} is not in epoch {epoch}")
+    if admission not in (None, stored["admissions"]):
+        raise EpochChanged(f"a server of shard {shard} was admitted meanwhile")
     progress = await connection.fetchrow(SQL["lock_progress"], shard)
     if progress is None or progress["epoch"] != epoch:
         raise EpochChanged(f"shard {shard} has no progress in epoch {epoch}")

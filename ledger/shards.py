@@ -53,6 +53,18 @@ class Shards:
 
         return await transact(self._pool, work)
 
+    async def admit(self, shard: int) -> Mark:
+        """The shard's mark, for a server to be held against, as nobody can move it any more who has
+        read the outbox before: groups under way are waited for, later ones are refused.
+        """
+
+        async def work(connection: Connection) -> Mark:
+            await _mark(connection, shard)
+            await connection.execute(SQL["count_admission"], shard)
+            return await _mark(connection, shard)
+
+        return await transact(self._pool, work)
+
     @asynccontextmanager
     async def rebuild(self, shard: int) -> AsyncIterator[Rebuild]:
         """Keeps every posting group of the shard out, and raises its epoch on a clean exit.

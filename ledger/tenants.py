@@ -133,6 +133,12 @@ class Tenants:
             rows = await connection.fetch(SQL["list_changes"], tenant, after_version)
         return [_change_of(row) for row in rows]
 
+    async def versions(self, tenants: Sequence[str]) -> dict[str, int]:
+        """The newest version of each tenant; unknown ones are left out."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(SQL["find_versions"], tenants)
+        return {row["id"]: row["version"] for row in rows}
+
     async def unapplied(self, limit: int) -> Sequence[tuple[str, int]]:
         """(tenant, version) of changes that the live store may not have, the oldest first."""
         async with reading(self._pool) as connection:

@@ -76,14 +76,23 @@ def encode(header: Header, operations: Sequence[Operation]) -> bytes:
     return packed
 
 
+def can_travel(operation: Operation) -> bool:
+    """Whether an operation can be packed at all: its texts are Unicode, its numbers fit 64 bits."""
+    try:
+        _pack((KINDS[type(operation)], *operation))
+    except (OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
 def _days(rows: Any) -> tuple[tuple[str, int], ...]:
     return tuple((day.decode(), amount) for day, amount in rows) if rows else ()
 
 
 def _call_result(fields: list[Any]) -> CallResult:
-    fields[12] = fields[12].decode()
-    fields[21] = _days(fields[21])
-    fields[23] = fields[23].decode()
+    fields[11] = fields[11].decode()
+    fields[20] = _days(fields[20])
+    fields[21] = fields[21].decode()
     return CallResult._make(fields)
 
 

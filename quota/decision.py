@@ -93,19 +93,19 @@ class CallResult(NamedTuple):
     rated: int
     charged: int
     overrun: int
-    version: int  # the account's applied version
     n: int  # outbox number of the settlement; 0 when not settled
     pin: str
     usage: bytes  # the last accepted usage
     known: int  # 1 when the call was there before (a repeat, or lower usage than accepted)
+    # The next five explain a refusal, and are 0 without one.
     available: int
     reserved_by_others: int
     daily_cap: int
     spend_today: int
     day_end_ms: int
+    # The next two are told of a settled call.
     outcome: int
     spend_by_day: tuple[tuple[str, int], ...]
-    late: int  # 1 when usage came after the call was closed as incomplete
     model: str
 
 

@@ -7,7 +7,8 @@ caller's cancellation only drops its interest in the answer, never a command on 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from quota import script
-from quota.batch import BatchReply, Header, Result, Status, decode, encode
+from quota.batch import BatchReply, Header, Result, Status, can_travel, decode, encode
 from quota.decision import Code, Refused
 from quota.errors import QuotaError, StoreUnavailable
 from quota.keys import keys
@@ -28,8 +29,11 @@ MAX_BATCH = 256
 MAX_WAITING = 100_000
 GATHER_TURNS = 4
 SECONDS_A_DAY = 86_400
-OPEN_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
+HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
+KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
+LOOKS_PER_PATIENCE = 10
+CLOSE_ASKS_EVERY_S = 1.0
 
 
 class EpochKeeper(Protocol):
@@ -47,6 +51,7 @@ class _Waiting:
     operation: Operation
     future: asyncio.Future[Result]
     since: float
+    epoch: str  # the only one that it may be decided in; "" for any
 
 
 class _Frame(NamedTuple):
@@ -54,6 +59,7 @@ class _Frame(NamedTuple):
 
     header: Header
     keys: list[str]
+    from_s: float
     until_s: float
     prefixes: dict[str, bytes]
 
@@ -82,6 +88,8 @@ class ShardLine:
         self._topology, self._keeper, self._timing = topology, keeper, timing
         self._patience_s = patience_s
         self._waiting: deque[_Waiting] = deque()
+        self._in_flight: list[_Waiting] = []
+        self._trouble: QuotaError = StoreUnavailable("Redis gave no answer yet")
         self._sender: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
         self._epoch = ""
@@ -89,22 +97,26 @@ class ShardLine:
         # Asked for once: it costs a system call on some Pythons, and a line lives in one loop.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._known_run = ""
-        self._posted_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._posted_waiters: dict[asyncio.Future[None], int] = {}
 
     @property
     def epoch(self) -> str:
         """The epoch that the shard was last admitted under; "" before the first."""
         return self._epoch
 
-    def submit(self, operation: Operation) -> asyncio.Future[Result]:
-        """Queues an operation; the future has its result, or raises StoreUnavailable."""
+    def submit(self, operation: Operation, epoch: str = "") -> asyncio.Future[Result]:
+        """Queues an operation; the future has its result, or raises QuotaError.
+
+        What was read in an `epoch` says nothing about another: named, the operation is only
+        decided in that one.
+        """
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append(_Waiting(operation, future, loop.time()))
+        self._waiting.append(_Waiting(operation, future, loop.time(), epoch))
         if self._sender is None:
             self._sender = loop.create_task(self._send_all())
         return future
@@ -114,14 +126,14 @@ class ShardLine:
         if self._epoch == epoch and self.posted_n >= n:
             return True
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._posted_waiters.append((n, future))
+        self._posted_waiters[future] = n
         try:
             async with asyncio.timeout(timeout_s):
                 await future
         except TimeoutError:
             return False
         finally:
-            self._posted_waiters = [w for w in self._posted_waiters if w[1] is not future]
+            del self._posted_waiters[future]
         return self._epoch == epoch
 
     async def look(self) -> None:
@@ -131,19 +143,23 @@ class ShardLine:
 
     async def close(self) -> None:
         """Answers what waits with StoreUnavailable and closes the connection."""
-        if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, return_exceptions=True)
-        self._fail(self._waiting, StoreUnavailable("the service is stopping"))
+        while self._sender is not None and not self._sender.done():
+            self._sender.cancel()  # again: a time-out at the same moment may swallow it
+            await asyncio.wait([self._sender], timeout=CLOSE_ASKS_EVERY_S)
+        stopping = StoreUnavailable("the service is stopping")
+        self._fail([*self._in_flight, *self._waiting], stopping)
+        self._in_flight.clear()
+        self._waiting.clear()
         await self._disconnect()
 
     async def _send_all(self, at_least_one: bool = False) -> None:
         try:
             while self._waiting or at_least_one:
                 at_least_one = False
-                batch = self._next_batch()
-                await self._send_until_answered(batch)
-                await self._gather(len(batch))
+                self._in_flight = self._next_batch()
+                size = len(self._in_flight)
+                await self._send_until_answered()
+                await self._gather(size)
         finally:
             self._sender = None
 
@@ -165,43 +181,71 @@ class ShardLine:
                 batch.append(item)
         return batch
 
-    async def _send_until_answered(self, batch: list[_Waiting]) -> None:
+    async def _send_until_answered(self) -> None:
+        """Sends the batch in flight, again and again; what is left of it each time."""
         pause_s = RECONNECT_MIN_S
         while True:
             try:
-                reply = await self._send(batch)
-            except asyncio.CancelledError:
-                self._fail(batch, StoreUnavailable("the service is stopping"))
-                await self._disconnect()
-                raise
+                if self._connection is None:
+                    with self._answering_overdue():
+                        await self._open()
+                self._in_flight = self._decidable(self._in_flight)
+                self._deliver(self._in_flight, await self._send(self._in_flight))
+                return
             except (RedisError, OSError, QuotaError) as error:
                 await self._disconnect()
-                batch = self._give_up_overdue(batch, error)
-                if not batch and not self._waiting:
-                    return
-                await asyncio.sleep(pause_s)
-                pause_s = min(RECONNECT_MAX_S, pause_s * 2)
+                self._trouble = _unavailable(error)
             except Exception as error:  # a bug must not leave callers waiting for ever
                 await self._disconnect()
-                self._fail(batch, error)
-                raise
-            else:
-                self._deliver(batch, reply)
+                if not self._in_flight and not self._waiting:
+                    raise
+                self._fail(_unsendable(self._in_flight) or self._in_flight, error)
+            with self._answering_overdue():
+                if self._answer_overdue():
+                    await asyncio.sleep(pause_s)
+            pause_s = min(RECONNECT_MAX_S, pause_s * 2)
+            self._in_flight = _still_wanted(self._in_flight)
+            if not self._in_flight:
                 return
 
-    def _give_up_overdue(self, batch: list[_Waiting], error: Exception) -> list[_Waiting]:
-        """Answers those who waited long enough; returns the others."""
-        limit = asyncio.get_running_loop().time() - self._patience_s
-        for queue in (batch, self._waiting):
-            self._fail([w for w in queue if w.since <= limit], _unavailable(error))
-        self._waiting = deque(w for w in self._waiting if w.since > limit)
-        return [w for w in batch if w.since > limit]
-
     @staticmethod
-    def _fail(items: Sequence[_Waiting] | deque[_Waiting], error: Exception) -> None:
+    def _fail(items: Iterable[_Waiting], error: Exception) -> None:
         for item in items:
             if not item.future.done():
                 item.future.set_exception(error)
+                item.future.exception()  # who asked for many stops at the first: no complaint
+
+    def _decidable(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Answers those that hold for another epoch; returns who still waits for a decision."""
+        foreign = [item for item in batch if item.epoch and item.epoch != self._epoch]
+        if foreign:
+            self._fail(foreign, StoreUnavailable(f"shard {self.shard} was rebuilt meanwhile"))
+        return _still_wanted(batch)
+
+    def _answer_overdue(self) -> bool:
+        """Tells whoever has waited long enough what is wrong; returns whether others still wait."""
+        limit = asyncio.get_running_loop().time() - self._patience_s
+        self._fail([item for item in self._in_flight if item.since <= limit], self._trouble)
+        while self._waiting and self._waiting[0].since <= limit:
+            self._fail([self._waiting.popleft()], self._trouble)
+        return bool(_still_wanted(self._in_flight) or self._waiting)
+
+    @contextmanager
+    def _answering_overdue(self) -> Iterator[None]:
+        """Patience ends in time, whatever the line is waiting for inside."""
+        loop, every_s = asyncio.get_running_loop(), self._patience_s / LOOKS_PER_PATIENCE
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer
+            self._answer_overdue()
+            timer = loop.call_later(every_s, look)
+
+        timer = loop.call_later(every_s, look)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _deliver(self, batch: list[_Waiting], reply: BatchReply) -> None:
         for item, result in zip(batch, reply.results, strict=True):
@@ -209,38 +253,42 @@ class ShardLine:
                 item.future.set_result(result)
         self.batches += 1
         self.now_ms, self.last_n, self.posted_n = reply.now_ms, reply.last_n, reply.posted_n
-        for n, waiter in self._posted_waiters:
+        for waiter, n in self._posted_waiters.items():
             if n <= reply.posted_n and not waiter.done():
                 waiter.set_result(None)
 
     async def _send(self, batch: list[_Waiting]) -> BatchReply:
+        assert self._connection is not None
         operations = [item.operation for item in batch]
-        connection = self._connection or await self._open()
         async with asyncio.timeout(self._patience_s):
-            reply = await self._evaluate_sparing_memory(connection, operations)
+            reply = await self._evaluate_sparing_memory(self._connection, operations)
         if reply.status is not Status.DECIDED:
             self._known_run = ""  # the next opening asks the keeper, who rebuilds
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
         return reply
 
-    async def _open(self) -> AbstractConnection:
+    async def _open(self) -> None:
         """Connects, and asks the keeper whenever the shard may have lost something."""
-        async with asyncio.timeout(OPEN_TIMEOUT_S):
+        async with asyncio.timeout(HELLO_TIMEOUT_S):
             connection = await self._topology.connect(self.shard)
-            try:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
                 server = await identify(connection)
                 if server.role not in ("", "master"):
                     raise StoreUnavailable(f"shard {self.shard} answers from a {server.role}")
                 state = await read_state(connection, self.shard)
-                whole = state.epoch == self._epoch and not state.torn
-                if not whole or server.run_id != self._known_run:
-                    self._epoch = await self._keeper.admit(self.shard, state)
-                    self._known_run = server.run_id
-            except BaseException:
-                await connection.disconnect(nowait=True)
-                raise
+            whole = state.epoch == self._epoch and not state.torn
+            went_back = state.last_n < self.last_n
+            if not whole or went_back or server.run_id != self._known_run:
+                async with asyncio.timeout(KEEPER_TIMEOUT_S):
+                    epoch = await self._keeper.admit(self.shard, state)
+                if epoch != self._epoch:
+                    self._epoch, self.posted_n, self.last_n = epoch, 0, 0
+                self._known_run = server.run_id
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
         self._connection = connection
-        return connection
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -286,7 +334,11 @@ class ShardLine:
         """Header and keys, made anew when the date or the epoch changes."""
         now_s = time.time()
         frame = self._frame
-        if frame is None or now_s >= frame.until_s or frame.header.epoch != self._epoch:
+        if (
+            frame is None
+            or not frame.from_s <= now_s < frame.until_s  # a clock may be set back, too
+            or frame.header.epoch != self._epoch
+        ):
             dates = dates_around(now_s)
             t = self._timing
             header = Header(
@@ -301,8 +353,9 @@ class ShardLine:
                 t.max_outbox,
                 dates,
             )
-            until_s = (now_s // SECONDS_A_DAY + 1) * SECONDS_A_DAY
-            self._frame = frame = _Frame(header, keys(self.shard, dates), until_s, {})
+            from_s = now_s // SECONDS_A_DAY * SECONDS_A_DAY
+            names = keys(self.shard, dates)
+            self._frame = frame = _Frame(header, names, from_s, from_s + SECONDS_A_DAY, {})
         return frame
 
     @staticmethod
@@ -321,8 +374,16 @@ class ShardLine:
                 raise
 
 
-def _unavailable(error: Exception) -> StoreUnavailable:
-    if isinstance(error, StoreUnavailable):
+def _still_wanted(batch: list[_Waiting]) -> list[_Waiting]:
+    return [item for item in batch if not item.future.done()]
+
+
+def _unsendable(batch: list[_Waiting]) -> list[_Waiting]:
+    return [item for item in batch if not can_travel(item.operation)]
+
+
+def _unavailable(error: Exception) -> QuotaError:
+    if isinstance(error, QuotaError):
         return error
     if isinstance(error, ResponseError):
         # Redis said no to the batch as a whole; its text names no tenant, call or number.

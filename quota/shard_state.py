@@ -92,10 +92,15 @@ def _spend_keys(shard: int, now_s: float, first_day: int, last_day: int) -> list
 
 
 async def wipe(client: "Redis", shard: int, epoch: str, now_s: float) -> None:
-    """Empties the shard and starts it anew under `epoch`, with outbox numbers from 1."""
+    """Empties the shard and starts it anew under `epoch`, with outbox numbers from 1.
+
+    Spend is looked for, as it lies on any day that a clock has ever told; that of the days around
+    now goes in any case, since a late batch of the old epoch may write it after the look.
+    """
     fixed = [key(shard, name) for name in ("accounts", "calls", "leases", "outbox", "epoch")]
+    spend = [name async for name in client.scan_iter(match=key(shard, "spend:*"), count=1_000)]
     async with client.pipeline(transaction=True) as pipe:
-        pipe.unlink(*fixed, *_spend_keys(shard, now_s, -10, 2))
+        pipe.unlink(*fixed, *spend, *_spend_keys(shard, now_s, -2, 2))
         pipe.hset(
             key(shard, "epoch"), mapping={"epoch": epoch, "n": "0", "posted": "0", "torn": "0"}
         )

@@ -25,7 +25,8 @@ POSTED_WAIT_S = 0.05
 class QuotaStore:
     """Submits operations to the shard of their tenant, and reads what lies beside the batches.
 
-    Every method raises StoreUnavailable when Redis gives no answer in time.
+    Every method raises StoreUnavailable when Redis gives no answer in time, and `submit` StoreUnfit
+    when it must not be used as it is set up.
     """
 
     def __init__(
@@ -52,9 +53,12 @@ class QuotaStore:
         """The line to a tenant's shard."""
         return self._lines[shard_of(tenant, self.shards)]
 
-    def submit(self, operation: Operation) -> asyncio.Future[Result]:
-        """Queues an operation for its tenant's shard; operations of a tenant keep their order."""
-        return self.line_of(operation.tenant).submit(operation)
+    def submit(self, operation: Operation, epoch: str = "") -> asyncio.Future[Result]:
+        """Queues an operation for its tenant's shard; operations of a tenant keep their order.
+
+        With an `epoch` it is only decided in that one.
+        """
+        return self.line_of(operation.tenant).submit(operation, epoch)
 
     async def wait_posted(self, tenant: str, n: int) -> bool:
         """Waits up to 50 ms for outbox entry n to reach the ledger; tells whether it did."""

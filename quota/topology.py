@@ -7,13 +7,15 @@ knows how to ask again.
 """
 
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException
 
 from quota.keys import tag
 
@@ -84,13 +86,17 @@ class SentinelMaster:
         self._credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
         self._timeout_s = timeout_s
         hosts = parts.netloc.rpartition("@")[2].split(",")
-        self._sentinel = Sentinel(  # type: ignore[no-untyped-call]
-            [(host, int(port)) for host, _, port in (h.rpartition(":") for h in hosts)],
-            sentinel_kwargs=_options(timeout_s),
-        )
+        self._hosts = [(host, int(port)) for host, _, port in (h.rpartition(":") for h in hosts)]
 
     async def _master(self) -> str:
-        host, port = await self._sentinel.discover_master(self._service)
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            self._hosts, sentinel_kwargs=_options(self._timeout_s)
+        )
+        try:
+            host, port = await sentinel.discover_master(self._service)
+        finally:
+            for client in sentinel.sentinels:
+                await client.aclose()
         return f"redis://{self._credentials}{host}:{port}/{self._db or 0}"
 
     async def connect(self, shard: int) -> AbstractConnection:
@@ -108,17 +114,30 @@ class ClusterNodes:
     def __init__(self, url: str, timeout_s: float) -> None:
         parts = urlsplit(url)
         self._credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
+        self._username = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
         self._seeds = parts.netloc.rpartition("@")[2].split(",")
         self._timeout_s = timeout_s
 
     async def _node(self, shard: int) -> str:
-        host, _, port = self._seeds[0].rpartition(":")
-        seeds = f"redis://{self._credentials}{host}:{port}"
-        async with RedisCluster.from_url(seeds, socket_timeout=self._timeout_s) as cluster:
-            node = cluster.get_node_from_key(tag(shard))
-            if node is None:
-                raise ConnectionError(f"no cluster node serves the slot of shard {shard}")
-            return f"redis://{self._credentials}{node.host}:{node.port}"
+        try:
+            async with self._cluster() as cluster:
+                node = cluster.get_node_from_key(tag(shard))
+        except RedisClusterException as error:  # redis-py counts it among no other Redis errors
+            raise ConnectionError(str(error)) from error
+        if node is None:
+            raise ConnectionError(f"no cluster node serves the slot of shard {shard}")
+        return f"redis://{self._credentials}{node.host}:{node.port}"
+
+    def _cluster(self) -> RedisCluster:
+        seeds = (seed.rpartition(":") for seed in self._seeds)
+        return RedisCluster(
+            startup_nodes=[ClusterNode(host, int(port)) for host, _, port in seeds],
+            username=self._username,
+            password=self._password,
+            require_full_coverage=False,  # one shard needs one slot
+            **_options(self._timeout_s),
+        )
 
     async def connect(self, shard: int) -> AbstractConnection:
         """A connection to the node that owns the shard's slot now."""

@@ -5,6 +5,8 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import structlog
+
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
@@ -49,6 +51,7 @@ from server.interceptors.key_ring import KeyFinder, KeyRing
 from server.interceptors.overload import Limiter, Overload
 from server.interceptors.principal import ADMIN
 from server.interceptors.tracing import Tracing
+from server.metrics import ALARMS
 from server.saturation import watch
 from server.settings import Settings
 from server.sockets import bind
@@ -56,6 +59,9 @@ from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
 CHECK_TIMEOUT_S = 5.0
+RESTART_PAUSE_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 async def run_worker(
@@ -143,7 +149,7 @@ class Parts:
             for shard in self._shards
         ]
         self.sweepers = [Sweeper(shard, self.store, self.readers[shard]) for shard in self._shards]
-        self.keeper.drain_with(lambda shard: self.posters[shard].drain())
+        self.keeper.drain_with(lambda shard, n: self.posters[shard].drain(n))
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> "Parts":
@@ -244,10 +250,18 @@ async def _answers(question: Awaitable[object]) -> bool:
 
 
 def _run_beside(stack: AsyncExitStack, job: Job) -> None:
-    """Runs a job until the stack closes, and waits for its end then."""
+    """Runs a job until the stack closes, and waits for its end then. One that dies by a bug is
+    started again: without it money would wait unposted while its owner holds the shard.
+    """
 
     async def run() -> None:
-        await job()
+        while True:
+            try:
+                await job()
+            except Exception as error:
+                log.error("background job died", exc_info=error)
+                ALARMS.labels("job_died").inc()
+            await asyncio.sleep(RESTART_PAUSE_S)
 
     task = asyncio.create_task(run())
 

@@ -42,7 +42,7 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     ledger.TariffUnknown: lambda _: NotFound("UNKNOWN_TARIFF", "there is no such tariff"),
     ledger.ApiKeyUnknown: lambda _: NotFound("UNKNOWN_API_KEY", "there is no such key"),
     ledger.TenantExists: lambda _: AlreadyExists(
-        "TENANT_EXISTS", "another request has created a tenant of this id"
+        "TENANT_EXISTS", "a tenant of this id exists already"
     ),
     ledger.TariffRejected: _tariff_rejected,
     ledger.UnknownMeter: _invalid("usage.quantities", "UNKNOWN_METER"),

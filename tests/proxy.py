@@ -1,4 +1,6 @@
-"""A TCP proxy before a store, whose connections can be cut, held, delayed and restored."""
+"""A TCP proxy before a store, whose connections can be cut, held, delayed and restored, and which
+can lose replies.
+"""
 
 import asyncio
 import contextlib
@@ -48,8 +50,12 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._flows = asyncio.Event()
         self._flows.set()
+        self._held = asyncio.Event()
         self._refuses = False
         self._delay_s = 0.0
+        self._to_lose = 0
+        self.lost_replies = 0
+        self.refused = 0
         self._port = 0
 
     @property
@@ -71,14 +77,23 @@ class Proxy:
     def hold(self) -> None:
         """Let no byte through in either direction, until `restore`; connections stay."""
         self._flows.clear()
+        self._held.clear()
+
+    async def holding(self) -> None:
+        """Wait until some bytes are held."""
+        await self._held.wait()
 
     def delay(self, seconds: float) -> None:
         """Let everything take `seconds` longer, each way."""
         self._delay_s = seconds
 
+    def lose_replies(self, count: int = 1) -> None:
+        """Break a connection when the store has answered, in place of the answer, `count` times."""
+        self._to_lose = count
+
     def restore(self) -> None:
         """Undo every fault."""
-        self._refuses, self._delay_s = False, 0.0
+        self._refuses, self._delay_s, self._to_lose = False, 0.0, 0
         self._flows.set()
 
     async def __aenter__(self) -> Self:
@@ -104,6 +119,7 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if self._refuses:
+            self.refused += 1
             writer.transport.abort()
             return
         with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -116,8 +132,9 @@ class Proxy:
         self._writers |= writers
         try:
             async with asyncio.TaskGroup() as group:
-                for reader, writer in pairs:
-                    group.create_task(self._pump(reader, writer))
+                requests, replies = pairs
+                group.create_task(self._pump(*requests, is_reply=False))
+                group.create_task(self._pump(*replies, is_reply=True))
         finally:
             self._writers -= writers
             for writer in writers:
@@ -128,12 +145,20 @@ class Proxy:
             return await asyncio.open_unix_connection(self._upstream.path)
         return await asyncio.open_connection(self._upstream.host, self._upstream.port)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_reply: bool
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                if is_reply and self._to_lose:
+                    self._to_lose -= 1
+                    self.lost_replies += 1
+                    break
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
-                await self._flows.wait()
+                if not self._flows.is_set():
+                    self._held.set()
+                    await self._flows.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()

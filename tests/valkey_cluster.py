@@ -32,8 +32,8 @@ class ValkeyCluster:
 
     async def start(self) -> None:
         """Start the nodes, introduce them to each other, and wait until all slots are served."""
-        self._ports = _free_ports(NODES)
-        buses = _free_ports(NODES)
+        self._ports = free_ports(NODES)
+        buses = free_ports(NODES)
         for number, (port, bus) in enumerate(zip(self._ports, buses, strict=True)):
             await self._start_node(number, port, bus)
         for number, client in enumerate(self._clients()):
@@ -102,7 +102,8 @@ def _is_ok(client: Redis) -> bool:
     return info.get("cluster_state") == "ok" and nodes == NODES
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on."""
     probes = [socket.socket() for _ in range(count)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))

@@ -1,5 +1,8 @@
+-- name: find_admission
+SELECT admissions FROM shards WHERE shard = $1
+
 -- name: share_epoch
-SELECT epoch FROM shards WHERE shard = $1 FOR SHARE
+SELECT epoch, admissions FROM shards WHERE shard = $1 FOR SHARE
 
 -- name: lock_progress
 SELECT epoch, n FROM shard_progress WHERE shard = $1 FOR UPDATE

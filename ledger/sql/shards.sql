@@ -17,6 +17,9 @@ JOIN shard_progress ON shard_progress.shard = shards.shard
                    AND shard_progress.epoch = shards.epoch
 WHERE shards.shard = $1
 
+-- name: count_admission
+UPDATE shards SET admissions = admissions + 1 WHERE shard = $1
+
 -- name: allow_a_pause
 SET LOCAL idle_in_transaction_session_timeout = '60s'
 

@@ -71,6 +71,9 @@ FROM tenant_changes
 WHERE tenant = $1 AND version > $2
 ORDER BY version
 
+-- name: find_versions
+SELECT id, version FROM tenants WHERE id = ANY ($1::text[])
+
 -- name: unapplied_changes
 SELECT tenant, version
 FROM tenant_changes

@@ -26,39 +26,43 @@ do
     return pairs_of_days
   end
 
-  -- What the account shows beside every answer: available, held by others, cap, spent, end of day.
-  local function tell_account(result, account, tenant, call, today)
-    result[16] = available(account)
-    result[17] = account[RESERVED] - (call and call[C_RESERVED] or 0)
-    result[18] = account[DAILY_CAP]
-    result[19] = today and spend_on(today[1], tenant) or 0
-    result[20] = today and today[3] or 0
+  -- What explains a refusal: available, held by others, cap, spent, end of the day.
+  local function explain(result, account, tenant, call, today)
+    result[15] = available(account)
+    result[16] = account[RESERVED] - (call and call[C_RESERVED] or 0)
+    result[17] = account[DAILY_CAP]
+    result[18] = spend_on(today[1], tenant)
+    result[19] = today[3]
+    return result
   end
 
-  local function answer(account, tenant, call, reason, directive, known, late, today)
+  local function answer(call, reason, directive, known)
     local settled = call[C_STATE] == SETTLED
     local left, valid = 0, 0
     if directive ~= DIRECTIVE.HANG_UP then
       left = left_ms(call)
       valid = min(LEASE_MS, left)
     end
-    local result = {
+    return {
       CODE.OK, reason, directive, call[C_STATE], call[C_RESERVED], left, valid, call[C_RATED],
-      call[C_CHARGED], call[C_OVERRUN], account[VERSION], settled and call[C_N] or 0, call[C_PIN],
-      call[C_USAGE], known, 0, 0, 0, 0, 0, settled and call[C_OUTCOME] or 0, days_of(call), late,
+      call[C_CHARGED], call[C_OVERRUN], settled and call[C_N] or 0, call[C_PIN], call[C_USAGE],
+      known, 0, 0, 0, 0, 0, settled and call[C_OUTCOME] or 0, settled and days_of(call) or {},
       call[C_MODEL],
     }
-    tell_account(result, account, tenant, call, today)
-    return result
   end
 
+  -- A refusal that leaves no call behind.
   local function answer_refusal(account, tenant, reason, today)
     local result = {
-      CODE.OK, reason, DIRECTIVE.HANG_UP, 0, 0, 0, 0, 0, 0, 0, account[VERSION], 0, '', '', 0,
-      0, 0, 0, 0, 0, 0, {}, 0, '',
+      CODE.OK, reason, DIRECTIVE.HANG_UP, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0, 0, 0, 0, {},
+      '',
     }
-    tell_account(result, account, tenant, nil, today)
-    return result
+    return explain(result, account, tenant, nil, today)
+  end
+
+  local function answer_refused_call(account, tenant, call, reason, known, today)
+    local result = answer(call, reason, DIRECTIVE.HANG_UP, known)
+    return explain(result, account, tenant, call, today)
   end
 
   local function new_call(op, parties, assistant, fee, burn, free_ms)
@@ -108,7 +112,7 @@ do
     elseif op[14] == 1 then
       reason = REASON.UNKNOWN_MODEL
     end
-    return answer(account, tenant, call, reason, DIRECTIVE.HANG_UP, 1, 0, today)
+    return answer_refused_call(account, tenant, call, reason, 1, today)
   end
 
   local function report_of_authorize(op)
@@ -125,14 +129,14 @@ do
       if not is_refused(call) then
         call[C_FLAGS] = call[C_FLAGS] + FLAG_REFUSED
       end
-      return answer(account, tenant, call, reason, DIRECTIVE.HANG_UP, known, 0, today)
+      return answer_refused_call(account, tenant, call, reason, known, today)
     end
     if is_refused(call) then
       call[C_FLAGS] = call[C_FLAGS] - FLAG_REFUSED
     end
     local short = not is_ended(call) and reserve_target(account, tenant, call, op, today)
     local directive = directive_of(account, tenant, call, short, today)
-    return answer(account, tenant, call, REASON.NONE, directive, known, 0, today)
+    return answer(call, REASON.NONE, directive, known)
   end
 
   local function authorize_again(op, account, call, member, today)
@@ -150,7 +154,7 @@ do
     end
     local result
     if call[C_STATE] == EXPIRED then
-      result = answer(account, tenant, call, REASON.NONE, DIRECTIVE.HANG_UP, 1, 0, today)
+      result = answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
     else
       renew_lease(call)
       if is_refused(call) then
@@ -162,7 +166,7 @@ do
           short = extend(account, tenant, call, today)
         end
         local directive = directive_of(account, tenant, call, short, today)
-        result = answer(account, tenant, call, REASON.NONE, directive, 1, 0, today)
+        result = answer(call, REASON.NONE, directive, 1)
       end
     end
     if moved then
@@ -213,17 +217,11 @@ do
     call = open_call(op, account, member)
     local short = reserve_target(account, tenant, call, op, today)
     local directive = directive_of(account, tenant, call, short, today)
-    return answer(account, tenant, call, REASON.NONE, directive, 0, 0, today)
+    return answer(call, REASON.NONE, directive, 0)
   end
 
   local function report_of(op)
     return { total = op[8], weight = op[9], usage = op[10], elapsed_ms = op[11], free_ms = op[12] }
-  end
-
-  -- A message for a settled call: its first result, and whether usage came too late to be charged.
-  local function answer_settled(account, tenant, call, op, today)
-    local late = call[C_OUTCOME] == OUTCOME_INCOMPLETE and compare_report(call, report_of(op)) > 0
-    return answer(account, tenant, call, REASON.NONE, DIRECTIVE.HANG_UP, 1, late and 1 or 0, today)
   end
 
   function charge(op, account, today)
@@ -232,7 +230,7 @@ do
     if not call then
       return refuse(CODE.CALL_MISSING)
     elseif call[C_STATE] == SETTLED then
-      return answer_settled(account, tenant, call, op, today)
+      return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
     elseif call[C_PIN] ~= op[6] or call[C_MODEL] ~= op[7] then
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
@@ -245,7 +243,7 @@ do
       directive = directive_of(account, tenant, call, short, today)
     end
     save(tenant, member)
-    local result = answer(account, tenant, call, REASON.NONE, directive, lower and 1 or 0, 0, today)
+    local result = answer(call, REASON.NONE, directive, lower and 1 or 0)
     if moved then
       note_crossings(account, tenant, pace_of(call), today)
     end
@@ -323,13 +321,13 @@ do
       if call[C_DIGEST] ~= '' and call[C_DIGEST] ~= op[15] then
         return refuse(CODE.KEY_REUSED)
       end
-      return answer_settled(account, tenant, call, op, today)
+      return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
     elseif call[C_PIN] ~= op[6] then
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
     settle_now(op, account, call, today)
     save(tenant, member)
-    return answer(account, tenant, call, REASON.NONE, DIRECTIVE.HANG_UP, 0, 0, today)
+    return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 0)
   end
 
   function end_call(op, account)
@@ -342,6 +340,6 @@ do
       call[C_FLAGS] = call[C_FLAGS] + FLAG_ENDED
       save(tenant, member)
     end
-    return answer(account, tenant, call, REASON.NONE, DIRECTIVE.HANG_UP, 1, 0, nil)
+    return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
   end
 end

@@ -13,6 +13,7 @@ from quota.operation import LookAccount
 from quota.store import QuotaStore, ShardReader
 from server.background.keeper import ShardKeeper
 from server.calls.directory import TenantDirectory, apply_of
+from server.metrics import ALARMS
 
 LOOK_EVERY_S = 0.5
 PORTION = 500
@@ -20,6 +21,10 @@ MAX_ROUNDS = 5
 SCAN_COUNT = 500
 
 log = structlog.get_logger(__name__)
+
+
+class ChangeRefused(Exception):
+    """The live store can never apply a change of this tenant: its account cannot be read."""
 
 
 class ChangeApplier:
@@ -51,14 +56,22 @@ class ChangeApplier:
         raise StoreUnavailable("a change of the tenant could not be applied yet")
 
     async def catch_up(self) -> int:
-        """Applies every change that the ledger does not know to be applied; returns how many."""
+        """Applies every change that the ledger does not know to be applied; returns how many
+        there may be more of. A tenant whose account is corrupt keeps no other waiting.
+        """
         pending = await self._tenants.unapplied(PORTION)
         newest: dict[str, int] = {}
         for tenant_id, version in pending:
             newest[tenant_id] = max(version, newest.get(tenant_id, 0))
+        refused = 0
         for tenant_id, version in newest.items():
-            await self.apply(tenant_id, version)
-        return len(pending)
+            try:
+                await self.apply(tenant_id, version)
+            except ChangeRefused as error:
+                refused += 1
+                ALARMS.labels("change_refused").inc()
+                log.error("a change cannot be applied", tenant=tenant_id, why=str(error))
+        return 0 if refused else len(pending)
 
     async def catch_up_shard(self, reader: ShardReader) -> None:
         """Applies what a store that came back may have forgotten, for every tenant it holds."""
@@ -66,9 +79,11 @@ class ChangeApplier:
         while cursor or not begun:
             begun = True
             cursor, tenant_ids = await reader.scan_tenants(cursor, SCAN_COUNT)
-            for tenant_id in tenant_ids:
-                view = await self._store.submit(LookAccount(tenant_id))
-                if isinstance(view, AccountView):
+            looks = [self._store.submit(LookAccount(tenant_id)) for tenant_id in tenant_ids]
+            newest = await self._tenants.versions(tenant_ids)
+            for tenant_id, look in zip(tenant_ids, looks, strict=True):
+                view = await look
+                if isinstance(view, AccountView) and view.version < newest.get(tenant_id, 0):
                     await self._apply_after(tenant_id, view.version)
 
     async def run(self) -> None:
@@ -101,5 +116,5 @@ class ChangeApplier:
             if result.code == Code.NOT_LOADED:
                 await self._directory.load(tenant_id)
                 return after
-            raise RuntimeError(f"a change was answered {Code(result.code).name}")
+            raise ChangeRefused(f"a change was answered {Code(result.code).name}")
         return None

@@ -45,8 +45,9 @@ class Findings(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """An account as the live store showed it."""
+    """An account as the live store showed it in an epoch."""
 
+    epoch: str
     tenant_id: str
     version: int
     posted_n: int
@@ -110,23 +111,25 @@ class Auditor:
                 if tenant_ids:
                     yield reader.shard, tenant_ids
 
-    async def _readings(self, tenant_ids: list[str]) -> list[Reading]:
-        looks = [self._store.submit(LookAccount(tenant_id)) for tenant_id in tenant_ids]
+    async def _readings(self, shard: int, tenant_ids: list[str]) -> list[Reading]:
+        line = self._store.line(shard)
+        epoch = line.epoch
+        looks = [line.submit(LookAccount(tenant_id), epoch) for tenant_id in tenant_ids]
         views = [(tenant_id, await look) for tenant_id, look in zip(tenant_ids, looks, strict=True)]
+        epoch = epoch or line.epoch
         return [
-            Reading(tenant_id, view.version, view.posted_n, view.balance + view.unposted)
+            Reading(epoch, tenant_id, view.version, view.posted_n, view.balance + view.unposted)
             for tenant_id, view in views
             if isinstance(view, AccountView)
         ]
 
     async def _differing(self, shard: int, tenant_ids: list[str]) -> dict[Reading, int]:
         """Readings that differ, with the ledger's balance as of their numbers."""
-        readings = await self._readings(tenant_ids)
-        epoch = self._store.line(shard).epoch
-        if not readings or not epoch:
+        readings = await self._readings(shard, tenant_ids)
+        if not readings:
             return {}
         asked = [(reading.tenant_id, reading.version, reading.posted_n) for reading in readings]
-        ledger = await self._audit.balances_as_of(shard, int(epoch), asked)
+        ledger = await self._audit.balances_as_of(shard, int(readings[0].epoch), asked)
         return {
             reading: ledger[reading.tenant_id]
             for reading in readings
@@ -147,7 +150,7 @@ class Auditor:
 
     async def _repair(self, reading: Reading, gap: int) -> bool:
         repair = Repair(reading.tenant_id, reading.version, reading.posted_n, reading.live, gap)
-        return (await self._store.submit(repair)).code == 0
+        return (await self._store.submit(repair, reading.epoch)).code == 0
 
     async def _outbox_depth(self) -> int:
         states = [await reader.state() for reader in self._readers]

@@ -21,7 +21,7 @@ FRESH = Mark(epoch=1, n=0)
 
 log = structlog.get_logger(__name__)
 
-Drain = Callable[[int], Awaitable[None]]
+Drain = Callable[[int, int], Awaitable[None]]
 
 
 class _RebuiltMeanwhile(Exception):
@@ -39,19 +39,19 @@ class ShardKeeper:
         self.admitted_runs = 0
 
     def drain_with(self, drain: Drain) -> None:
-        """Names what posts the outbox of a torn shard before it is wiped."""
+        """Names what posts the outbox of a torn shard, after a number, before it is wiped."""
         self._drain = drain
 
     async def admit(self, shard: int, state: ShardState) -> str:
         """The epoch under which the shard may be used. Raises StoreUnavailable."""
         try:
-            mark = await self._shards.mark(shard)
+            mark = await self._shards.admit(shard)
             if _fits(state, mark):
                 self.admitted_runs += 1
                 return state.epoch
             _tell(shard, state, mark)
             if state.torn and _fits(replace(state, torn=False), mark) and self._drain is not None:
-                await self._drain(shard)
+                await self._drain(shard, mark.n)
             return await self._rebuild(shard)
         except LedgerError as error:
             raise StoreUnavailable(

@@ -9,6 +9,7 @@ import structlog
 from ledger.errors import LedgerError
 from ledger.ownership import Ownership
 from server.background.ending import end_tasks
+from server.metrics import ALARMS
 
 TRY_EVERY_S = 2.0
 
@@ -61,6 +62,7 @@ class ShardOwner:
             if task.done():
                 error = None if task.cancelled() else task.exception()
                 log.error("background job died", shard=shard, exc_info=error)
+                ALARMS.labels("job_died").inc()
                 tasks[position] = _start(self._jobs[shard][position])
 
     async def _stop(self, shard: int) -> None:

@@ -50,16 +50,20 @@ class OutboxPoster:
             pause_s = PAUSE_MIN_S if self.posted > posted_before else min(PAUSE_MAX_S, 2 * pause_s)
             await asyncio.sleep(pause_s)
 
-    async def drain(self) -> None:
-        """Posts what is queued without telling the shard: before a torn shard is wiped."""
-        state = await self._reader.state()
-        n = state.posted_n
+    async def drain(self, n: int) -> None:
+        """Posts what is queued after n without telling the shard: before a torn one is wiped.
+
+        It may be cut short and comes again with a higher n: what the ledger has is not read again.
+        """
+        admission = await self._journal.admission(self._shard)
+        epoch = int((await self._reader.state()).epoch)
         while entries := await self._reader.outbox_after(n, GROUP, None):
-            await self._post(int(state.epoch), entries)
+            await self._post(epoch, admission, entries)
             n = entries[-1].n
 
     async def _follow(self) -> None:
         """Posts and confirms until something goes wrong."""
+        admission = await self._journal.admission(self._shard)
         state = await self._reader.state()
         if not state.epoch:
             await self._store.line(self._shard).look()  # its opening asks the keeper for a shard
@@ -68,21 +72,24 @@ class OutboxPoster:
         while True:
             entries = await self._reader.outbox_after(n, GROUP, READER_BLOCK_MS)
             if entries:
-                verdicts = await self._post(int(state.epoch), entries)
-                await self._confirm(entries, verdicts)
+                verdicts = await self._post(int(state.epoch), admission, entries)
+                await self._confirm(state.epoch, entries, verdicts)
                 n = entries[-1].n
                 self.posted += 1
             elif (await self._reader.state()).epoch != state.epoch:
                 raise EpochChanged(f"shard {self._shard} was rebuilt")
 
-    async def _post(self, epoch: int, entries: list[OutboxEntry]) -> list[Verdict]:
+    async def _post(self, epoch: int, admission: int, entries: list[OutboxEntry]) -> list[Verdict]:
         composed = [await compose(entry, self._book) for entry in entries]
-        return await self._journal.post(self._shard, epoch, composed)
+        return await self._journal.post(self._shard, epoch, composed, admission)
 
-    async def _confirm(self, entries: list[OutboxEntry], verdicts: list[Verdict]) -> None:
+    async def _confirm(
+        self, epoch: str, entries: list[OutboxEntry], verdicts: list[Verdict]
+    ) -> None:
+        """Tells the shard, unless it was rebuilt: there the same numbers name other entries."""
         line = self._store.line(self._shard)
         answers = [
-            line.submit(_confirmation(entry, verdict))
+            line.submit(_confirmation(entry, verdict), epoch)
             for entry, verdict in zip(entries, verdicts, strict=True)
         ]
         for entry, verdict, answer in zip(entries, verdicts, answers, strict=True):

@@ -22,8 +22,8 @@ TICK_S = 1.0
 PORTION = 500
 MAX_PORTIONS = 20
 JUMP_MS = 60_000
-# Fewer missed ticks are no absence of the store, however short the grace: this process was busy.
-BUSY_TICKS = 5
+# Ticks that are this late were not held up by a store.
+PUNCTUAL_MS = 3_000
 FORGET_SPEND_EVERY_S = 3_600.0
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Sweeper:
         passed_ms = (clock_s - last_s) * 1000
         timing = self._store.timing
         jumped = now_ms - last_ms - passed_ms > JUMP_MS
-        if jumped or passed_ms > max(timing.grace_ms, BUSY_TICKS * TICK_S * 1000):
+        if jumped or passed_ms > max(timing.grace_ms, PUNCTUAL_MS):
             self._paused_until = clock_s + (timing.lease_ms + timing.grace_ms) / 1000
             ALARMS.labels("clock_jump" if jumped else "store_absence").inc()
             log.error("expiry pauses", shard=self._shard, jumped=jumped, seconds=self.paused_s)

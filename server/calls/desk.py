@@ -56,12 +56,15 @@ class CallDesk:
         try:
             known = await self._directory.known(request.tenant_id)
         except UnknownTenant:
+            _DECISIONS[Reason.UNKNOWN_TENANT].inc()
             return replies.refused(replies.refusal(Reason.UNKNOWN_TENANT, 0, 0, NONE, 0, 0))
+        record = None
         if request.HasField("usage"):
             record = await self._only_in_ledger(request.tenant_id, request.call_id)
-            if record is not None:
-                return await self._refuse_settled(request, record)
-        reply = await self._authorize_live(request)
+        if record is None:
+            reply = await self._authorize_live(request)
+        else:
+            reply = await self._refuse_settled(request, record)
         _DECISIONS[reply.refusal.reason].inc()
         if reply.decision == pb.DECISION_REJECTED:
             self._refusals.note(known.day.day, request, reply.refusal)
@@ -98,7 +101,8 @@ class CallDesk:
         if result is None:
             return await self._charge_unheld(request, quantities)
         if result.state == State.SETTLED:
-            await self._note_late_usage(request, result, quantities)
+            posted = self._store.is_posted(tenant_id, result.n)
+            await self._note_late_usage(request, result, quantities, posted)
         elif pricing is not believed and pricing is not None:
             self._book.remember(tenant_id, call_id, pricing)
         _DIRECTIVES[result.directive].inc()
@@ -121,13 +125,14 @@ class CallDesk:
                 result, pricing = await self._open_and_settle(request, quantities)
         except UnknownTenant as error:
             raise CallUnknown from error
-        self._book.forget(request.tenant_id, request.call_id)
-        await self._note_late_usage(request, result, quantities)
-        if pricing is None or pricing.pin != result.pin:
-            pricing = await self._book.pinned(result.pin, result.model)
+        # Asked at once: after a rebuild the same n would name another entry.
         posted = self._store.is_posted(request.tenant_id, result.n)
         if not posted and wait_posted:
             posted = await self._store.wait_posted(request.tenant_id, result.n)
+        self._book.forget(request.tenant_id, request.call_id)
+        await self._note_late_usage(request, result, quantities, posted)
+        if pricing is None or pricing.pin != result.pin:
+            pricing = await self._book.pinned(result.pin, result.model)
         return replies.settled(result, pricing, posted)
 
     async def _authorize_live(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
@@ -250,6 +255,10 @@ class CallDesk:
                 raise InvalidFields(
                     [Violation("model", "is not priced by the call's tariff", "UNKNOWN_MODEL")]
                 )
+            if pricing.currency != known.profile.currency:
+                raise InvalidFields(
+                    [Violation("tariff_version", "is in another currency than the tenant")]
+                )
             return pricing
 
         opening = self._settle_operation(request, quantities, opens=True)
@@ -274,12 +283,13 @@ class CallDesk:
         request: pb.ChargeRequest | pb.SettleRequest,
         result: CallResult,
         quantities: Mapping[str, int],
+        posted: bool,
     ) -> None:
         """Records usage that came after a call was closed without its gateway.
 
         Only once it is posted: the gateway repeats until it is.
         """
-        if result.known and self._store.is_posted(request.tenant_id, result.n):
+        if result.known and posted:
             await self._record_late(request, result.outcome, unpack_usage(result.usage), quantities)
 
     async def _record_late(

@@ -12,12 +12,14 @@ from typing import NamedTuple
 from ledger.tenant import Change, Tenant, TenantSnapshot
 from ledger.tenants import Tenants
 from quota.decision import AccountView, Code, Refused
+from quota.errors import StoreUnavailable
 from quota.operation import NONE, Apply, Day, Load, LookAccount
 from quota.shard_state import dates_around
 from quota.store import QuotaStore
 from server.calls.profile import Profile
 
 MAX_KEPT = 200_000
+MAX_ROUNDS = 5
 
 
 class Known(NamedTuple):
@@ -60,19 +62,23 @@ class TenantDirectory:
 
     async def account(self, tenant_id: str) -> AccountView:
         """The tenant's account, loaded when the live store does not hold it."""
-        for _ in range(2):
+        for _ in range(MAX_ROUNDS):
             result = await self._store.submit(LookAccount(tenant_id))
             if isinstance(result, AccountView):
                 return result
             if not (isinstance(result, Refused) and result.code == Code.NOT_LOADED):
-                break
+                raise RuntimeError(f"an account could not be read: {result}")
             await self.load(tenant_id)
-        raise RuntimeError(f"an account could not be read: {result}")
+        raise StoreUnavailable("an account is lost as soon as it is loaded")
 
     async def load(self, tenant_id: str) -> None:
-        """Brings the tenant from the ledger to the live store, unless it is there already."""
+        """Brings the tenant from the ledger to the live store, unless it is there already.
+
+        A snapshot from before a rebuild may lack what was posted until then: it is not used.
+        """
+        epoch = self._store.line_of(tenant_id).epoch
         snapshot = await self._tenants.snapshot(tenant_id, dates_around(time.time()))
-        await self._store.submit(load_of(snapshot))
+        await self._store.submit(load_of(snapshot), epoch)
 
     async def _ask(self, tenant_id: str) -> Known:
         account = await self.account(tenant_id)

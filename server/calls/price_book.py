@@ -23,6 +23,7 @@ class Pricing:
 
     pin: str
     model: str
+    currency: str
     analytics: bool
     free_ms: int
     prices: ModelPrices
@@ -113,6 +114,6 @@ class PriceBook:
         pin = str(Pin(tariff.name, tariff.version, analytics))
         known = self._pricings.get((pin, model))
         if known is None:
-            known = Pricing(pin, model, analytics, tariff.free_period_ms, prices)
+            known = Pricing(pin, model, tariff.currency, analytics, tariff.free_period_ms, prices)
             self._pricings[pin, model] = known
         return known

@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(serving.serve)
+app.command(epilog=serving.settings_help())(serving.serve)
 app.command()(serving.demo)
 app.command()(simulating.simulate)
 app.command()(auditing.audit)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from server.settings import Misconfigured, Settings, load
+from server.settings import PREFIX, Misconfigured, Settings, load
 
 EXIT_MISCONFIGURED = 78
 
@@ -33,6 +33,19 @@ def demo() -> None:
     from server.cli.demo.running import run_demo
 
     raise typer.Exit(run_demo(_settings()))
+
+
+def settings_help() -> str:
+    """Every setting with what it does and its default, for the end of a help text."""
+    told = [
+        f"\b\n{PREFIX}{name.upper()}\n  {field.description}\n  Default: {_default(field.default)}"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n\n".join(["Settings are environment variables:", *told])
+
+
+def _default(value: object) -> str:
+    return "unset" if value is None else str(value)
 
 
 def _settings() -> Settings:

@@ -17,4 +17,7 @@ class Clock:
 
     async def sleep_until(self, moment_ms: float) -> None:
         """Returns once `moment_ms` has come; at once when it is past."""
-        await asyncio.sleep(max(0.0, (moment_ms - self.now_ms()) / 1000 / self._speed))
+        left_ms = moment_ms - self.now_ms()
+        while left_ms > 0:  # the loop may wake a little early
+            await asyncio.sleep(left_ms / 1000 / self._speed)
+            left_ms = moment_ms - self.now_ms()

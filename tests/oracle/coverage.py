@@ -41,7 +41,7 @@ class Coverage:
         self.met[f"{name}: {directive}"] += 1
         if result.state:
             self.met[_name(State(result.state))] += 1
-        for name in ("late", "known", "overrun"):
+        for name in ("known", "overrun"):
             self.met[name] += int(getattr(result, name) > 0)
 
     def add_entries(self, entries: Iterable[OutboxEntry]) -> None:

@@ -59,7 +59,7 @@ def _play(
         coverage.add(batch.operations, expected[:size])
         coverage.add_entries(entry for entry in oracle.outbox if entry.n > last_n)
     for operation, mine, theirs in zip(operations, expected, got, strict=True):
-        if _comparable(mine) != _comparable(theirs):
+        if comparable(mine) != comparable(theirs):
             return Difference(f"{operation}\n  {_fields(mine, theirs)}", mine, theirs)
     return _compare_stored(oracle, real)
 
@@ -75,7 +75,7 @@ def _damage(batch: Batch, oracle: OracleShard, real: RealShard) -> None:
             real.spoil(key)
 
 
-def _comparable(result: Result) -> object:
+def comparable(result: Result) -> object:
     """A malformed field is told by name or number; which one is not part of the rules."""
     if isinstance(result, Refused) and result.code == Code.BAD_FORM:
         return "BAD_FORM"

@@ -360,7 +360,6 @@ class OracleShard:
             rated=0,
             charged=0,
             overrun=0,
-            version=account.version,
             n=0,
             pin="",
             usage=b"",
@@ -372,7 +371,6 @@ class OracleShard:
             day_end_ms=self._day_end_ms(operation.day),
             outcome=0,
             spend_by_day=(),
-            late=0,
             model="",
         )
 
@@ -384,7 +382,7 @@ class OracleShard:
             return no(Code.CALL_MISSING)
         till = self._till(operation, call)
         if call.state is State.SETTLED:
-            return self._answer(operation, call, known=1, late=self._late(operation, till))
+            return self._answer(operation, call, known=1)
         if (call.pin, call.model) != (operation.pin, operation.model):
             return no(Code.PIN_MISMATCH, call.pin, call.model)
         known = int(till.is_lower(operation.total, operation.weight))
@@ -395,11 +393,6 @@ class OracleShard:
         call.lease_until_ms = self.now_ms + self.config.lease_ms
         short = False if call.refused else till.extend()
         return self._answer(operation, call, short=short, known=known)
-
-    @staticmethod
-    def _late(operation: Charge | Settle, till: Till) -> int:
-        higher = till.is_higher(operation.total, operation.weight)
-        return int(till.call.outcome == INCOMPLETE and higher)
 
     def _settle(self, operation: Settle) -> Result:
         call = self._call(operation)
@@ -413,7 +406,7 @@ class OracleShard:
         if call.state is State.SETTLED:
             if call.digest not in (b"", operation.digest):
                 return no(Code.KEY_REUSED)
-            return self._answer(operation, call, known=1, late=self._late(operation, till))
+            return self._answer(operation, call, known=1)
         if call.pin != operation.pin:
             return no(Code.PIN_MISMATCH, call.pin, call.model)
         return self._settle_open(operation, till)
@@ -637,7 +630,6 @@ class OracleShard:
         reason: Reason = Reason.NONE,
         short: bool = False,
         known: int = 0,
-        late: int = 0,
     ) -> CallResult:
         account = self.accounts[operation.tenant]
         day = None if isinstance(operation, End) else operation.day
@@ -658,19 +650,17 @@ class OracleShard:
             rated=call.rated,
             charged=call.charged,
             overrun=call.overrun,
-            version=account.version,
             n=call.n,
             pin=call.pin,
             usage=call.usage,
             known=known,
-            available=account.available,
-            reserved_by_others=account.reserved - call.reserved,
-            daily_cap=account.daily_cap,
-            spend_today=spent,
-            day_end_ms=self._day_end_ms(day) if day else 0,
+            available=account.available if reason else 0,
+            reserved_by_others=account.reserved - call.reserved if reason else 0,
+            daily_cap=account.daily_cap if reason else 0,
+            spend_today=spent if reason else 0,
+            day_end_ms=self._day_end_ms(day) if reason and day else 0,
             outcome=call.outcome,
-            spend_by_day=_days(call),
-            late=late,
+            spend_by_day=_days(call) if call.state is State.SETTLED else (),
             model=call.model,
         )
 

@@ -61,7 +61,8 @@ def _surroundings(settings: Settings) -> list[str]:
         exports.append(f"TOLLGATE_SERVER={settings.grpc_listen}")
     here = Path(sys.argv[0])
     if here.name == "tollgate" and not shutil.which("tollgate"):
-        exports.append(f'PATH="$PATH:{_near(here.parent.absolute())}"')
+        place = _near(here.parent)
+        exports.append(f'PATH="$PATH:{place if Path(place).is_absolute() else "$PWD/" + place}"')
     return ["export " + " ".join(exports)]
 
 

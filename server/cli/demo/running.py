@@ -26,12 +26,12 @@ log = structlog.get_logger(__name__)
 def run_demo(settings: Settings) -> int:
     """Serves and tells the story until Ctrl-C or SIGTERM; the exit status."""
     console, begun = Console(), time.monotonic()
-    console.print("Starting Tollgate with a live store and a ledger of its own …")
 
     async def story(used: Settings) -> None:
         await _tell(used, console, begun)
 
     try:
+        console.print("Starting Tollgate with a live store and a ledger of its own …")
         with (
             _errors_to(log_path(settings)),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -41,6 +41,8 @@ def run_demo(settings: Settings) -> int:
     except (*supervisor.START_FAILURES, Misconfigured) as error:
         print(f"tollgate: {error}\nThe log is {log_path(settings)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before anything was started
+        pass
     console.print("Stopped. The data stays; the next run goes on from there.")
     return 0
 

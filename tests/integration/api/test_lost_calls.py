@@ -1,9 +1,16 @@
 """Calls that the live store lost: re-opened by their gateways, charged once."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
+import grpc
 import pytest
 
+from ledger.tenant import TenantSnapshot
+from tests.integration.api.client import Told
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import Installation, usage
+from tests.integration.api.installation import Installation, clock_tariff, usage
+from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
@@ -90,3 +97,46 @@ async def test_a_settled_call_is_found_in_the_ledger_after_a_loss(
     balance = await installation.balance()
     assert (balance.balance_micros, balance.spent_today_micros) == (960_000, 40_000)
     await installation.settled_down()
+
+
+async def test_a_balance_that_was_read_before_a_rebuild_is_not_loaded_after_it(
+    installation: Installation, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await installation.lose_everything()
+    tenants = installation.parts.tenants
+    snapshot = tenants.snapshot
+
+    async def read_early(tenant: str, days: Sequence[str]) -> TenantSnapshot:
+        monkeypatch.setattr(tenants, "snapshot", snapshot)
+        early = await snapshot(tenant, days)
+        await gateway.posted("c1", 40)
+        await installation.lose_everything()
+        await installation.tenant("other", balance=1)
+        return early
+
+    monkeypatch.setattr(tenants, "snapshot", read_early)
+    with suppress(grpc.aio.AioRpcError):
+        await installation.balance()
+    assert (await installation.balance()).balance_micros == 960_000
+
+
+async def test_a_reauthorize_that_the_ledger_refuses_is_counted(
+    installation: Installation, gateway: Gateway
+) -> None:
+    await gateway.accepted()
+    await gateway.posted("c1", 40)
+    await installation.lose_everything()
+    await gateway.refused("c1", seconds=50)
+    await installation.parts.refusals.flush()
+    statement = "SELECT count FROM refusal_counts WHERE tenant = 'acme' AND reason = $1"
+    assert await installation.ledger(statement, "CALL_ALREADY_SETTLED") == 1
+
+
+async def test_a_lost_call_is_not_settled_in_another_currency(
+    installation: Installation, lost: Gateway
+) -> None:
+    tariff = clock_tariff("euro", currency="EUR")
+    await installation.admin(billing.PutTariffRequest(request_id="euro-1", tariff=tariff))
+    told = await lost.told(lost.settlement("c1", 40, tariff_version="euro@1"))
+    assert told == Told(grpc.StatusCode.INVALID_ARGUMENT, "INVALID", "tariff_version")
+    assert (await installation.balance()).balance_micros == 1_000_000

@@ -4,65 +4,19 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
 import msgpack
 import pytest
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from quota.keys import key
 from server.embedded import EmbeddedValkey
 from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, eventually, installed
+from tests.integration.api.traffic import Traffic
 
 BALANCE = 100_000_000
-
-
-class Traffic:
-    """Calls as a careful gateway makes them: it repeats, re-opens, and settles until POSTED."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
-        self.charged = 0
-
-    async def live(self, call_id: str) -> None:
-        """One call of twenty seconds, whatever happens to the stores."""
-        await self._persist(lambda: self.gateway.authorize(call_id))
-        for seconds in (5, 10, 15):
-            await self._persist(lambda seconds=seconds: self._report(call_id, seconds))
-        settled: pb.SettleResponse = await self._persist(lambda: self._settle(call_id))
-        assert settled.overrun_micros == 0
-        self.charged += settled.charged_micros
-
-    async def _report(self, call_id: str, seconds: float) -> None:
-        reply = await self.gateway.charge(call_id, seconds)
-        if reply.directive == pb.DIRECTIVE_REAUTHORIZE:
-            await self.gateway.authorize(call_id, seconds=seconds)
-
-    async def _settle(self, call_id: str) -> pb.SettleResponse:
-        reply = await self.gateway.settle(call_id, 20)
-        if reply.settlement != common_pb2.SETTLEMENT_POSTED:
-            raise ConnectionError  # ask again
-        return reply
-
-    async def _persist(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        result: list[Any] = []
-
-        async def answered() -> bool:
-            try:
-                result.append(await ask())
-            except grpc.aio.AioRpcError as error:
-                assert error.code() is grpc.StatusCode.UNAVAILABLE, error
-                return False
-            except ConnectionError:
-                return False
-            return True
-
-        await eventually(answered, 20)
-        return result[0]
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What is asked, one question a file; each answers with figures per round and subject."""

@@ -1,0 +1,1 @@
+"""What a benchmark starts, drives and measures with: processes, load, processor time."""
