@@ -3,9 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import grpc
 import msgpack
@@ -16,55 +14,9 @@ from server.embedded import EmbeddedValkey
 from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, eventually, installed
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
+from tests.integration.api.traffic import Traffic
 
 BALANCE = 100_000_000
-
-
-class Traffic:
-    """Calls as a careful gateway makes them: it repeats, re-opens, and settles until POSTED."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
-        self.charged = 0
-
-    async def live(self, call_id: str) -> None:
-        """One call of twenty seconds, whatever happens to the stores."""
-        await self._persist(lambda: self.gateway.authorize(call_id))
-        for seconds in (5, 10, 15):
-            await self._persist(partial(self._report, call_id, seconds))
-        settled: pb.SettleResponse = await self._persist(lambda: self._settle(call_id))
-        assert settled.overrun_micros == 0
-        self.charged += settled.charged_micros
-
-    async def _report(self, call_id: str, seconds: float) -> None:
-        reply = await self.gateway.charge(call_id, seconds)
-        if reply.directive == pb.DIRECTIVE_REAUTHORIZE:
-            await self.gateway.authorize(call_id, seconds=seconds)
-
-    async def _settle(self, call_id: str) -> pb.SettleResponse:
-        reply = await self.gateway.settle(call_id, 20)
-        if reply.settlement != common_pb2.SETTLEMENT_POSTED:
-            raise ConnectionError  # ask again
-        return reply
-
-    async def _persist(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        result: list[Any] = []
-
-        async def answered() -> bool:
-            try:
-                result.append(await ask())
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise
-                return False
-            except ConnectionError:
-                return False
-            return True
-
-        await eventually(answered, 20)
-        return result[0]
 
 
 @pytest.fixture
@@ -97,7 +49,7 @@ async def test_flushall_under_load_is_noticed_and_every_call_is_charged_once(
     traffic = Traffic(Gateway(kept.admin))
     calls = [asyncio.create_task(traffic.live(f"c{number}")) for number in range(40)]
     for posted in (5, 15):
-        await eventually(partial(settled, kept, posted))
+        await eventually(lambda posted=posted: settled(kept, posted))
         await flush_all(kept)
     await asyncio.gather(*calls)
     assert traffic.charged == 40 * 20_000
