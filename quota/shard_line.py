@@ -28,9 +28,8 @@ from quota.topology import Topology
 MAX_BATCH = 256
 MAX_WAITING = 100_000
 POSTED_POLL_S = 0.005
-# Turns of the loop before a batch is taken: what was set off together travels together. A turn
-# is a few microseconds when nothing is to be done, so a lone caller does not wait.
-GATHER_TURNS = 3
+# A batch is taken when this many turns of the loop brought nothing new, or after so many in all.
+QUIET_TURNS, MOST_TURNS = 5, 64
 SECONDS_A_DAY = 86_400
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
@@ -168,12 +167,24 @@ class ShardLine:
         try:
             while self._waiting or at_least_one:
                 at_least_one = False
-                for _ in range(GATHER_TURNS):
-                    await asyncio.sleep(0)
+                await self._gather()
                 self._in_flight = self._next_batch()
                 await self._send_until_answered()
         finally:
             self._sender = None
+
+    async def _gather(self) -> None:
+        """Lets those speak first whose requests are being read already: what one thread works off
+        anyway then travels together. A turn of an idle loop takes microseconds, so a lone caller
+        does not wait.
+        """
+        quiet = 0
+        for _ in range(MOST_TURNS):
+            seen = len(self._waiting)
+            if quiet == QUIET_TURNS or seen >= MAX_BATCH:
+                return
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == seen else 0
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
