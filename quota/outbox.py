@@ -54,7 +54,17 @@ class CrossingEntry(NamedTuple):
     line: int
 
 
-OutboxEntry = SettledEntry | DebitedEntry | CrossingEntry
+class UnreadableEntry(NamedTuple):
+    """An entry that is not what the script writes; it must not hold up those behind it."""
+
+    n: int
+    tenant: str
+    packed: bytes
+
+
+OutboxEntry = SettledEntry | DebitedEntry | CrossingEntry | UnreadableEntry
+
+NOBODY = "?"  # no tenant has this id
 
 
 def _settled(n: int, tenant: str, key: bytes, at_ms: int, call: list[Any]) -> SettledEntry:
@@ -83,7 +93,14 @@ def _settled(n: int, tenant: str, key: bytes, at_ms: int, call: list[Any]) -> Se
 
 
 def decode_entry(n: int, packed: bytes) -> OutboxEntry:
-    """Unpacks the field `e` of outbox entry `n-0`."""
+    """Unpacks the field `e` of outbox entry `n-0`; UnreadableEntry when that cannot be done."""
+    try:
+        return _decode(n, packed)
+    except (ValueError, TypeError, IndexError, AttributeError, msgpack.UnpackException):
+        return UnreadableEntry(n, NOBODY, packed)
+
+
+def _decode(n: int, packed: bytes) -> OutboxEntry:
     event, tenant_bytes, key, at_ms, *rest = msgpack.unpackb(packed, raw=True)
     tenant = tenant_bytes.decode()
     if event == Event.SETTLED:

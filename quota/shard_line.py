@@ -10,18 +10,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from quota import script
-from quota.batch import BatchReply, Header, Result, Status, can_travel, decode, encode
+from quota.batch import BatchReply, Result, Status, can_travel, decode, encode
 from quota.decision import Code, Refused
 from quota.errors import QuotaError, StoreUnavailable
-from quota.keys import keys
+from quota.frame import Frame
 from quota.operation import Authorize, Operation
-from quota.shard_state import ShardState, dates_around, identify, read_state
+from quota.shard_state import ShardState, identify, read_state
 from quota.timing import Timing
 from quota.topology import Topology
 
@@ -30,7 +30,6 @@ MAX_WAITING = 100_000
 POSTED_POLL_S = 0.005
 # A batch is taken when this many turns of the loop brought nothing new, or after so many in all.
 QUIET_TURNS, MOST_TURNS = 5, 64
-SECONDS_A_DAY = 86_400
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
@@ -56,26 +55,6 @@ class _Waiting:
     epoch: str  # the only one that it may be decided in; "" for any
 
 
-class _Frame(NamedTuple):
-    """What every batch carries until the date changes."""
-
-    header: Header
-    keys: list[str]
-    from_s: float
-    until_s: float
-    prefixes: dict[str, bytes]
-
-
-def _command(frame: _Frame, function: str, packed: bytes) -> bytes:
-    """The bytes of one FCALL (RESP arrays of bulk strings); all but the batch stays the same."""
-    prefix = frame.prefixes.get(function)
-    if prefix is None:
-        words = ("FCALL", function, str(len(frame.keys)), *frame.keys)
-        bulks = b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
-        prefix = frame.prefixes[function] = b"*%d\r\n%b" % (len(words) + 1, bulks)
-    return b"%b$%d\r\n%b\r\n" % (prefix, len(packed), packed)
-
-
 class ShardLine:
     """Sends one shard's operations, in the order in which they were submitted."""
 
@@ -95,7 +74,7 @@ class ShardLine:
         self._sender: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
         self._epoch = ""
-        self._frame: _Frame | None = None
+        self._frame: Frame | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None  # kept, or it could be collected
         self._known_run = ""
@@ -348,7 +327,7 @@ class ShardLine:
         packed = encode(frame.header, operations)
         library = script.library()
         function = library.sparing if allow_oom else library.strict
-        command = _command(frame, function, packed)
+        command = frame.command(function, packed)
         try:
             reply = await self._exchange(connection, command)
         except ResponseError as error:
@@ -358,32 +337,12 @@ class ShardLine:
             reply = await self._exchange(connection, command)
         return decode(reply, operations)
 
-    def _frame_now(self) -> "_Frame":
-        """Header and keys, made anew when the date or the epoch changes."""
+    def _frame_now(self) -> Frame:
+        """The frame of this epoch and date."""
         now_s = time.time()
         frame = self._frame
-        if (
-            frame is None
-            or not frame.from_s <= now_s < frame.until_s  # a clock may be set back, too
-            or frame.header.epoch != self._epoch
-        ):
-            dates = dates_around(now_s)
-            t = self._timing
-            header = Header(
-                self._epoch,
-                t.lease_ms,
-                t.grace_ms,
-                t.late_window_ms,
-                t.retention_ms,
-                t.reserve_ms,
-                t.low_water_ms,
-                t.min_start_ms,
-                t.max_outbox,
-                dates,
-            )
-            from_s = now_s // SECONDS_A_DAY * SECONDS_A_DAY
-            names = keys(self.shard, dates)
-            self._frame = frame = _Frame(header, names, from_s, from_s + SECONDS_A_DAY, {})
+        if frame is None or not frame.fits(self._epoch, now_s):
+            frame = self._frame = Frame(self.shard, self._epoch, self._timing, now_s)
         return frame
 
     @staticmethod

@@ -108,7 +108,9 @@ class ShardReader:
             stream = key(self.shard, "outbox")
             reply = await client.xread({stream: f"{n}-0"}, count=count, block=block_ms)
             rows = reply[0][1] if reply else []
-            return [decode_entry(int(i.split(b"-")[0]), fields[b"e"]) for i, fields in rows]
+            return [
+                decode_entry(int(i.split(b"-")[0]), fields.get(b"e", b"")) for i, fields in rows
+            ]
 
     async def due_leases(self, until_ms: int, count: int) -> list[tuple[str, str]]:
         """Up to `count` (tenant, member) whose lease entry is due by then, the oldest first."""
@@ -155,3 +157,8 @@ class ShardReader:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+def _number(stream_id: bytes) -> int:
+    """The outbox number of a stream id, `n-0`."""
+    return int(stream_id.split(b"-")[0])

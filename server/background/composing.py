@@ -9,7 +9,7 @@ from ledger.errors import LedgerUnavailable, NotAllowed
 from ledger.pin import Pin
 from quota.decision import Event
 from quota.operation import NONE
-from quota.outbox import DebitedEntry, OutboxEntry, SettledEntry
+from quota.outbox import DebitedEntry, OutboxEntry, SettledEntry, UnreadableEntry
 from server.calls.packing import Parties, Times, unpack_usage
 from server.calls.price_book import PriceBook
 
@@ -29,6 +29,8 @@ async def compose(entry: OutboxEntry, book: PriceBook) -> Entry:
             raise
         except (NotAllowed, ValueError, RuntimeError) as error:
             return _aside(entry, f"cannot be rated: {type(error).__name__}")
+    if isinstance(entry, UnreadableEntry):
+        return Aside(entry.n, entry.tenant, "", "cannot be read", {"packed": entry.packed.hex()})
     if isinstance(entry, DebitedEntry):
         request_id = entry.key.removeprefix("!")
         reason = entry.note.decode()

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tollgate.v1 import billing_pb2 as billing
 
 from tests.acceptance.conftest import Deploy, Deployment
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import clock_tariff
 from tests.integration.api.traffic import COST, Traffic
+from tollgate.v1 import billing_pb2 as billing
 
 BALANCE = 1_000_000_000
 CALLS = 60

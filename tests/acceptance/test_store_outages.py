@@ -6,15 +6,15 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tollgate.v1 import billing_pb2 as billing
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from tests.acceptance.conftest import Deployment, deployed
 from tests.integration.api.client import Told
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import clock_tariff, eventually
 from tests.proxy import Proxy
+from tollgate.v1 import billing_pb2 as billing
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 AWAY = Told(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
 TIMEOUT_S = 0.3

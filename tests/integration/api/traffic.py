@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
-from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1 import common_pb2
 
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import SECOND, eventually
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 PATIENCE_S = 30.0
 # What a client may be told while something is away; then it asks again.

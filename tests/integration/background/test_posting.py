@@ -252,3 +252,26 @@ async def test_a_group_that_was_read_before_the_store_went_back_is_not_posted(
         assert await installation.ledger("SELECT count(*) FROM calls") == 3
         assert (await installation.balance()).balance_micros == 930_000
         await installation.settled_down()
+
+
+async def test_an_entry_that_cannot_be_read_is_set_aside_and_holds_up_nobody(
+    install: Install,
+) -> None:
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000_000)
+        await settle_some(installation, 0, 1)
+        async with installation.redis() as client:
+            await client.xtrim(key(0, "outbox"), maxlen=0)
+            await client.xadd(key(0, "outbox"), {"e": b"\xc1junk"}, id="2-0")
+            await client.hset(key(0, "epoch"), mapping={"n": "2", "posted": "1"})
+        async with installation.parts._pool.acquire() as connection:
+            await connection.execute("UPDATE shard_progress SET n = 1")
+        await settle_some(installation, 1, 1)
+        installation.beside(installation.parts.posters[0].run)
+        await eventually(lambda: is_set_aside(installation))
+
+
+async def is_set_aside(installation: Installation) -> bool:
+    """Whether the junk is aside and nothing waits."""
+    findings = await installation.audit()
+    return (findings.set_aside, findings.outbox_depth) == (1, 0)
