@@ -1,7 +1,6 @@
-"""API keys as values without I/O: their text, and whether a text is the key it names."""
+"""API keys as values without I/O: their text, and what is kept of it."""
 
 import hashlib
-import hmac
 import re
 import secrets
 from datetime import datetime
@@ -61,21 +60,3 @@ def parse_key(text: str) -> KeyText:
     if found is None:
         raise ApiKeyMalformed("an API key must read tg_<key_id>_<secret>")
     return KeyText(found[1], found[2])
-
-
-_NOBODYS_DIGEST = bytes(32)
-
-
-def matches(stored: StoredKey | None, text: str) -> bool:
-    """Whether `text` is the stored key and the key is valid.
-
-    An unknown key (None) takes the same way as a wrong secret, so that the time to answer does
-    not tell which it was.
-    """
-    found = _KEY.fullmatch(text)
-    offered = KeyText(*found.groups()) if found else KeyText("", "")
-    kept = _NOBODYS_DIGEST if stored is None else stored.secret_sha256
-    right = hmac.compare_digest(offered.secret_sha256, kept)
-    if stored is None or found is None:
-        return False
-    return right and offered.key_id == stored.key.key_id and stored.key.revoked_at is None

@@ -27,7 +27,10 @@ from quota.topology import Topology
 
 MAX_BATCH = 256
 MAX_WAITING = 100_000
-GATHER_TURNS = 4
+POSTED_POLL_S = 0.005
+# Turns of the loop before a batch is taken: what was set off together travels together. A turn
+# is a few microseconds when nothing is to be done, so a lone caller does not wait.
+GATHER_TURNS = 3
 SECONDS_A_DAY = 86_400
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
@@ -94,10 +97,11 @@ class ShardLine:
         self._connection: AbstractConnection | None = None
         self._epoch = ""
         self._frame: _Frame | None = None
-        # Asked for once: it costs a system call on some Pythons, and a line lives in one loop.
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Task[None] | None = None  # kept, or it could be collected
         self._known_run = ""
-        self._posted_waiters: dict[asyncio.Future[None], int] = {}
+        self._posted_waiters: dict[asyncio.Future[bool], int] = {}
+        self._poll: asyncio.TimerHandle | None = None
 
     @property
     def epoch(self) -> str:
@@ -112,34 +116,42 @@ class ShardLine:
         """
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append(_Waiting(operation, future, loop.time(), epoch))
         if self._sender is None:
             self._sender = loop.create_task(self._send_all())
         return future
 
-    async def wait_posted(self, epoch: str, n: int, timeout_s: float) -> bool:
-        """Waits until outbox entry n is in the ledger; False when it is not within the time."""
-        if self._epoch == epoch and self.posted_n >= n:
+    async def wait_posted(self, n: int, timeout_s: float) -> bool:
+        """Waits until outbox entry n is in the ledger; False when it is not within the time, or
+        the shard was rebuilt meanwhile.
+        """
+        if self.posted_n >= n:
             return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._posted_waiters[future] = n
+        loop = self._running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._posted_waiters[waiter] = n
+        timer = loop.call_later(timeout_s, _answer, waiter, False)
+        if self._poll is None:
+            self._poll = loop.call_later(POSTED_POLL_S, self._poll_posted)
         try:
-            async with asyncio.timeout(timeout_s):
-                await future
-        except TimeoutError:
-            return False
+            return await waiter
         finally:
-            del self._posted_waiters[future]
-        return self._epoch == epoch
+            timer.cancel()
+            del self._posted_waiters[waiter]
 
-    async def look(self) -> None:
+    def _poll_posted(self) -> None:
+        """Asks how far the ledger is while somebody waits and no batch goes anyway."""
+        self._poll = None
+        if self._posted_waiters:
+            self._poll = self._running_loop().call_later(POSTED_POLL_S, self._poll_posted)
+            self.look()
+
+    def look(self) -> None:
         """Asks the shard for its numbers, as every batch does, with a batch of nothing."""
         if self._sender is None and not self._waiting:
-            self._sender = asyncio.get_running_loop().create_task(self._send_all(at_least_one=True))
+            self._sender = self._running_loop().create_task(self._send_all(at_least_one=True))
 
     async def close(self) -> None:
         """Answers what waits with StoreUnavailable and closes the connection."""
@@ -156,22 +168,12 @@ class ShardLine:
         try:
             while self._waiting or at_least_one:
                 at_least_one = False
+                for _ in range(GATHER_TURNS):
+                    await asyncio.sleep(0)
                 self._in_flight = self._next_batch()
-                size = len(self._in_flight)
                 await self._send_until_answered()
-                await self._gather(size)
         finally:
             self._sender = None
-
-    async def _gather(self, last: int) -> None:
-        """Lets as many operations come together as the last batch held, for a few turns of the
-        loop: when many callers wait at once their answers set off the next operations. A turn is
-        short when nothing is to be done, so a lone caller waits for nothing.
-        """
-        for _ in range(GATHER_TURNS):
-            if len(self._waiting) >= last:
-                return
-            await asyncio.sleep(0)
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -224,7 +226,7 @@ class ShardLine:
 
     def _answer_overdue(self) -> bool:
         """Tells whoever has waited long enough what is wrong; returns whether others still wait."""
-        limit = asyncio.get_running_loop().time() - self._patience_s
+        limit = self._running_loop().time() - self._patience_s
         self._fail([item for item in self._in_flight if item.since <= limit], self._trouble)
         while self._waiting and self._waiting[0].since <= limit:
             self._fail([self._waiting.popleft()], self._trouble)
@@ -233,7 +235,7 @@ class ShardLine:
     @contextmanager
     def _answering_overdue(self) -> Iterator[None]:
         """Patience ends in time, whatever the line is waiting for inside."""
-        loop, every_s = asyncio.get_running_loop(), self._patience_s / LOOKS_PER_PATIENCE
+        loop, every_s = self._running_loop(), self._patience_s / LOOKS_PER_PATIENCE
         timer: asyncio.TimerHandle
 
         def look() -> None:
@@ -254,18 +256,31 @@ class ShardLine:
         self.batches += 1
         self.now_ms, self.last_n, self.posted_n = reply.now_ms, reply.last_n, reply.posted_n
         for waiter, n in self._posted_waiters.items():
-            if n <= reply.posted_n and not waiter.done():
-                waiter.set_result(None)
+            if n <= reply.posted_n:
+                _answer(waiter, True)
 
     async def _send(self, batch: list[_Waiting]) -> BatchReply:
         assert self._connection is not None
         operations = [item.operation for item in batch]
-        async with asyncio.timeout(self._patience_s):
+        # Cheaper than a time-out around the exchange: a connection that is closed ends its read.
+        timer = self._running_loop().call_later(self._patience_s, self._hang_up, self._connection)
+        try:
             reply = await self._evaluate_sparing_memory(self._connection, operations)
+        finally:
+            timer.cancel()
         if reply.status is not Status.DECIDED:
             self._known_run = ""  # the next opening asks the keeper, who rebuilds
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
         return reply
+
+    def _hang_up(self, connection: AbstractConnection) -> None:
+        self._closing = self._running_loop().create_task(connection.disconnect(nowait=True))
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """Looked up once: it costs a system call on some Pythons, and a line lives in one loop."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def _open(self) -> None:
         """Connects, and asks the keeper whenever the shard may have lost something."""
@@ -284,6 +299,8 @@ class ShardLine:
                     epoch = await self._keeper.admit(self.shard, state)
                 if epoch != self._epoch:
                     self._epoch, self.posted_n, self.last_n = epoch, 0, 0
+                    for waiter in self._posted_waiters:
+                        _answer(waiter, False)
                 self._known_run = server.run_id
         except BaseException:
             await connection.disconnect(nowait=True)
@@ -376,6 +393,11 @@ class ShardLine:
 
 def _still_wanted(batch: list[_Waiting]) -> list[_Waiting]:
     return [item for item in batch if not item.future.done()]
+
+
+def _answer(waiter: asyncio.Future[bool], posted: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(posted)
 
 
 def _unsendable(batch: list[_Waiting]) -> list[_Waiting]:

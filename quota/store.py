@@ -18,7 +18,6 @@ from quota.shard_state import ShardState, client_state, forget_past_spend, wipe
 from quota.timing import Timing
 from quota.topology import Topology
 
-POSTED_POLL_S = 0.005
 POSTED_WAIT_S = 0.05
 
 
@@ -62,15 +61,7 @@ class QuotaStore:
 
     async def wait_posted(self, tenant: str, n: int) -> bool:
         """Waits up to 50 ms for outbox entry n to reach the ledger; tells whether it did."""
-        line = self.line_of(tenant)
-        epoch = line.epoch
-        loop = asyncio.get_running_loop()
-        end = loop.time() + POSTED_WAIT_S
-        while (left := end - loop.time()) > 0:
-            if await line.wait_posted(epoch, n, min(POSTED_POLL_S, left)):
-                return True
-            await line.look()
-        return False
+        return await self.line_of(tenant).wait_posted(n, POSTED_WAIT_S)
 
     def is_posted(self, tenant: str, n: int) -> bool:
         """Whether outbox entry n was in the ledger when the shard last answered."""

@@ -6,16 +6,17 @@ Connections never repeat a command by themselves: a lost reply is unknown, and o
 knows how to ask again.
 """
 
+import asyncio
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisClusterException
+from redis.crc import key_slot
+from redis.exceptions import RedisError
 
 from quota.keys import tag
 
@@ -114,30 +115,35 @@ class ClusterNodes:
     def __init__(self, url: str, timeout_s: float) -> None:
         parts = urlsplit(url)
         self._credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
-        self._username = unquote(parts.username) if parts.username else None
-        self._password = unquote(parts.password) if parts.password else None
         self._seeds = parts.netloc.rpartition("@")[2].split(",")
         self._timeout_s = timeout_s
 
     async def _node(self, shard: int) -> str:
-        try:
-            async with self._cluster() as cluster:
-                node = cluster.get_node_from_key(tag(shard))
-        except RedisClusterException as error:  # redis-py counts it among no other Redis errors
-            raise ConnectionError(str(error)) from error
-        if node is None:
-            raise ConnectionError(f"no cluster node serves the slot of shard {shard}")
-        return f"redis://{self._credentials}{node.host}:{node.port}"
+        """The URL of the slot's owner, as the first seed that answers knows it."""
+        slot, trouble = key_slot(tag(shard).encode()), "no seed is given"
+        for seed in self._seeds:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    rows = await self._slots(seed)
+            except (RedisError, OSError) as error:
+                trouble = str(error)
+                continue
+            for first, last, (host, port, *_), *_ in rows:
+                if first <= slot <= last:
+                    # A node that does not know its own name is where it was asked.
+                    place = host.decode() if host else seed.rpartition(":")[0]
+                    return f"redis://{self._credentials}{place}:{port}"
+            trouble = f"no node serves the slot of shard {shard}"
+        raise ConnectionError(trouble)
 
-    def _cluster(self) -> RedisCluster:
-        seeds = (seed.rpartition(":") for seed in self._seeds)
-        return RedisCluster(
-            startup_nodes=[ClusterNode(host, int(port)) for host, _, port in seeds],
-            username=self._username,
-            password=self._password,
-            require_full_coverage=False,  # one shard needs one slot
-            **_options(self._timeout_s),
-        )
+    async def _slots(self, seed: str) -> list[Any]:
+        connection = await _connect(f"redis://{self._credentials}{seed}", self._timeout_s)
+        try:
+            await connection.send_command("CLUSTER", "SLOTS")
+            rows: list[Any] = await connection.read_response()
+            return rows
+        finally:
+            await connection.disconnect(nowait=True)
 
     async def connect(self, shard: int) -> AbstractConnection:
         """A connection to the node that owns the shard's slot now."""

@@ -12,6 +12,7 @@ from quota.timing import Timing
 PREFIX = "TOLLGATE_"
 # The exit status when only a change of the settings helps.
 EXIT_MISCONFIGURED = 78
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://")
 KEY_FORM = r"^tg_[A-Za-z0-9]{1,32}_[A-Za-z0-9]{20,128}$"
 
 
@@ -48,7 +49,9 @@ class Settings(BaseSettings):
     )
     redis_url: Secret = Field(
         None,
-        description="The live store, Redis or Valkey 7 or newer; unset starts an embedded one.",
+        description="The live store, Redis or Valkey 7 or newer: redis://, rediss://, unix://, "
+        "redis+sentinel://host:port,…/service or redis+cluster://host:port,…; "
+        "unset starts an embedded one.",
     )
     postgres_dsn: Secret = Field(
         None, description="The ledger, Postgres 15 or newer; unset starts an embedded one."
@@ -165,7 +168,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _well_formed(self) -> Self:
-        _starts_with(self.redis_url, "TOLLGATE_REDIS_URL", "redis://", "rediss://", "unix://")
+        _starts_with(self.redis_url, "TOLLGATE_REDIS_URL", *REDIS_SCHEMES)
         _starts_with(self.postgres_dsn, "TOLLGATE_POSTGRES_DSN", "postgresql://", "postgres://")
         key = self.bootstrap_admin_key
         if key is not None and not re.fullmatch(KEY_FORM, key.get_secret_value()):

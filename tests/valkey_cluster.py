@@ -68,7 +68,7 @@ class ValkeyCluster:
             "port": str(port),
             "cluster-enabled": "yes",
             "cluster-port": str(bus),
-            "cluster-node-timeout": "2000",
+            "cluster-node-timeout": "10000",
             "maxmemory-policy": "noeviction",
             "save": "",
         }

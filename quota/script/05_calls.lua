@@ -205,7 +205,7 @@ do
     end
     local reason = account[SUSPENDED] == 1 and REASON.TENANT_SUSPENDED
       or op[14] == 1 and REASON.UNKNOWN_MODEL or REASON.NONE
-    if op[15] == 1 and reason ~= REASON.UNKNOWN_MODEL and op[14] == 0 then
+    if op[15] == 1 and op[14] == 0 then
       return reopen(op, account, member, today)
     end
     if reason == REASON.NONE then

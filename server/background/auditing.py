@@ -20,6 +20,8 @@ from quota.store import QuotaStore, ShardReader
 from server.metrics import ALARMS, AUDIT_DIFFERENCES, OUTBOX_DEPTH
 
 EVERY_S = 60.0
+# Adding up all postings reads every one there is: done in the first of so many rounds.
+ADD_UP_EVERY = 60
 SCAN_COUNT = 500
 
 log = structlog.get_logger(__name__)
@@ -68,7 +70,41 @@ class Auditor:
         self._repair_limit = repair_limit_micros
 
     async def audit(self, tenant_id: str = "", *, repair_up_to: int = 0) -> Findings:
-        """Compares one tenant or all; repairs differences up to `repair_up_to` micros."""
+        """Compares one tenant or all, and adds up the ledger; repairs differences up to
+        `repair_up_to` micros.
+        """
+        tenants, differences = await self._compare(tenant_id, repair_up_to)
+        return Findings(
+            tenants,
+            differences,
+            await self._unbalanced(),
+            await self._outbox_depth(),
+            await self._audit.set_aside_count(),
+        )
+
+    async def run(self) -> None:
+        """Audits once a minute for ever, repairs up to the limit, and alarms."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self._watch(adds_up=rounds % ADD_UP_EVERY == 0)
+                rounds += 1
+            except (LedgerError, QuotaError) as error:
+                log.warning("audit waits", why=type(error).__name__)
+
+    async def _watch(self, *, adds_up: bool) -> None:
+        _, differences = await self._compare("", self._repair_limit)
+        AUDIT_DIFFERENCES.set(len(differences))
+        OUTBOX_DEPTH.set(await self._outbox_depth())
+        for difference in differences:
+            ALARMS.labels("audit_difference").inc()
+            log.error("live balance and ledger differ", **difference._asdict())
+        if adds_up and (unbalanced := await self._unbalanced()):
+            ALARMS.labels("unbalanced").inc()
+            log.error("the ledger does not add up", unbalanced_micros=unbalanced)
+
+    async def _compare(self, tenant_id: str, repair_up_to: int) -> tuple[int, list[Difference]]:
         tenants, differences = 0, []
         async for shard, tenant_ids in self._portions(tenant_id):
             first = await self._differing(shard, tenant_ids)
@@ -76,28 +112,7 @@ class Auditor:
             if first:
                 again = await self._differing(shard, [reading.tenant_id for reading in first])
                 differences += await self._confirmed(first, again, repair_up_to)
-        return Findings(
-            tenants,
-            differences,
-            sum(abs(amount) for amount in (await self._audit.unbalanced()).values()),
-            await self._outbox_depth(),
-            await self._audit.set_aside_count(),
-        )
-
-    async def run(self) -> None:
-        """Audits once a minute for ever, repairs up to the limit, and alarms."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                findings = await self.audit(repair_up_to=self._repair_limit)
-            except (LedgerError, QuotaError) as error:
-                log.warning("audit waits", why=type(error).__name__)
-                continue
-            AUDIT_DIFFERENCES.set(len(findings.differences))
-            OUTBOX_DEPTH.set(findings.outbox_depth)
-            for difference in findings.differences:
-                ALARMS.labels("audit_difference").inc()
-                log.error("live balance and ledger differ", **difference._asdict())
+        return tenants, differences
 
     async def _portions(self, tenant_id: str) -> AsyncIterator[tuple[int, list[str]]]:
         if tenant_id:
@@ -151,6 +166,9 @@ class Auditor:
     async def _repair(self, reading: Reading, gap: int) -> bool:
         repair = Repair(reading.tenant_id, reading.version, reading.posted_n, reading.live, gap)
         return (await self._store.submit(repair, reading.epoch)).code == 0
+
+    async def _unbalanced(self) -> int:
+        return sum(abs(amount) for amount in (await self._audit.unbalanced()).values())
 
     async def _outbox_depth(self) -> int:
         states = [await reader.state() for reader in self._readers]

@@ -66,7 +66,7 @@ class OutboxPoster:
         admission = await self._journal.admission(self._shard)
         state = await self._reader.state()
         if not state.epoch:
-            await self._store.line(self._shard).look()  # its opening asks the keeper for a shard
+            self._store.line(self._shard).look()  # its opening asks the keeper for a shard
             raise EpochChanged(f"shard {self._shard} is empty")
         n = state.posted_n
         while True:

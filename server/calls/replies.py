@@ -88,12 +88,16 @@ def charged(result: CallResult) -> pb.ChargeResponse:
     """The reply to a Charge that the script decided."""
     reply = pb.ChargeResponse(
         directive=result.directive,  # type: ignore[arg-type]
-        grant=grant(result),
         state=result.state,  # type: ignore[arg-type]
         rated_micros=result.rated,
         charged_micros=result.charged,
         overrun_micros=result.overrun,
     )
+    granted = reply.grant  # set in place: another message and its copy cost more than the rest
+    granted.reserved_micros = result.reserved
+    granted.seconds_left = result.left_ms // 1000
+    granted.valid_for_ms = result.valid_for_ms
+    granted.SetInParent()
     if result.known:
         reply.usage.CopyFrom(usage(result.usage))
     return reply

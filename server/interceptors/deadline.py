@@ -1,20 +1,10 @@
-"""Gives every unary request an end, and lets handlers see how long they have."""
+"""Gives every unary request an end."""
 
 import asyncio
-import math
-from contextvars import ContextVar
-from time import monotonic
 from typing import Any
 
 from server.errors import DeadlineExceeded
 from server.interceptors.chain import Behaviour, Context, Method
-
-_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
-
-
-def remaining_s() -> float:
-    """Seconds until the current request ends, never below 0; infinite outside of requests."""
-    return max(_ends_at.get() - monotonic(), 0.0)
 
 
 class Deadline:
@@ -36,10 +26,8 @@ class Deadline:
         async def bounded(request: Any, context: Context) -> Any:
             theirs_s = context.time_remaining()
             if theirs_s is not None and theirs_s <= max_s:
-                _ends_at.set(monotonic() + theirs_s)
                 return await proceed(request, context)
             ours_s = default_s if theirs_s is None else max_s
-            _ends_at.set(monotonic() + ours_s)
             try:
                 async with asyncio.timeout(ours_s) as timer:
                     return await proceed(request, context)

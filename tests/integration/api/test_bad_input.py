@@ -54,7 +54,12 @@ def settle(**fields: Any) -> Message:
 
 
 def adjust(**fields: Any) -> Message:
-    good: dict[str, Any] = {"request_id": "r", "tenant_id": "acme", "amount_micros": 5, "reason": "by hand"}
+    good: dict[str, Any] = {
+        "request_id": "r",
+        "tenant_id": "acme",
+        "amount_micros": 5,
+        "reason": "by hand",
+    }
     return billing.AdjustBalanceRequest(**(good | fields))
 
 

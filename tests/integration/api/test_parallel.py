@@ -2,12 +2,11 @@
 
 import asyncio
 
-from tollgate.v1 import call_authorization_pb2 as pb
-
 from server.app import Parts
 from server.calls.desk import CallDesk
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import SECOND, Installation
+from tollgate.v1 import call_authorization_pb2 as pb
 
 
 def desk_of(parts: Parts) -> CallDesk:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 import msgpack
-from tollgate.v1 import billing_pb2 as billing
 
 from ledger.audit import AuditReader
 from quota.keys import key
 from server.background.auditing import Auditor
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation
+from tollgate.v1 import billing_pb2 as billing
 
 
 async def tamper(installation: Installation, difference: int) -> None:

@@ -125,7 +125,7 @@ async def bench_on(
 @asynccontextmanager
 async def reader_on(url: str, shard: int = 0) -> AsyncIterator[ShardReader]:
     """A reader of one shard."""
-    reader = ShardReader(topology_of(url, 2.0), shard)
+    reader = ShardReader(topology_of(url, 5.0), shard)
     try:
         yield reader
     finally:

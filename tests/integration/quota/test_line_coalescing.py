@@ -167,6 +167,21 @@ async def test_closing_while_the_store_is_away_answers_whoever_waits(
             await asked
 
 
+async def test_closing_while_it_connects_leaves_no_connection_open(
+    redis_url: str, proxied: Proxied
+) -> None:
+    proxy = await proxied(redis_url)
+    async with bench_on(proxy.url) as bench:
+        proxy.hold()
+        asked = bench.store.submit(load())
+        await proxy.holding()
+        await bench.store.close()
+        with pytest.raises(StoreUnavailable, match="stopping"):
+            await asked
+        proxy.restore()
+        await until(lambda: proxy.connections == 0)
+
+
 async def test_what_cannot_be_sent_fails_alone(redis_url: str) -> None:
     async with bench_on(redis_url) as bench:
         await bench.ask(load())

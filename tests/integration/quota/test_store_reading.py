@@ -73,8 +73,8 @@ async def test_waiting_for_a_posting_outlives_a_store_that_is_away(
 async def test_a_number_of_an_earlier_epoch_is_not_taken_for_posted(redis_url: str) -> None:
     async with bench_on(redis_url) as bench, client_on(redis_url) as client:
         await bench.ask(load(), debit(1, 10))
-        line, epoch = bench.line, bench.line.epoch
-        waiting = asyncio.ensure_future(line.wait_posted(epoch, 1, 5))
+        line = bench.line
+        waiting = asyncio.ensure_future(line.wait_posted(1, 5))
         await client.flushdb()
         await bench.ask(load())
         await bench.ask(load(), debit(2, 10), Confirm("anna", debit_key("2"), 1, 10, 0))
@@ -86,7 +86,7 @@ async def test_a_look_learns_the_numbers_without_an_operation(redis_url: str) ->
     async with bench_on(redis_url) as bench, bench_on(redis_url, keeper=bench.keeper) as other:
         await bench.ask(load(), debit(1, 10))
         assert other.line.last_n == 0
-        await other.line.look()
+        other.line.look()
         await other.account()
         assert other.line.last_n == 1
         assert abs(other.line.now_ms - time.time() * 1000) < 5_000

@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 from server.errors import InvalidFields, KeyReused, PermissionDenied, StoreUnavailable, Violation
 from server.interceptors.authentication import Authentication
 from server.interceptors.chain import Chain, Concern
-from server.interceptors.deadline import Deadline, remaining_s
+from server.interceptors.deadline import Deadline
 from server.interceptors.durations import Durations
 from server.interceptors.failures import Failures
 from server.interceptors.key_ring import KeyRing, StoredKey
@@ -213,19 +213,6 @@ async def test_a_cancelled_request_ends_its_handler() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await request
         await asyncio.wait_for(ended.wait(), 5)
-
-
-async def test_the_deadline_reaches_the_handler() -> None:
-    seen: list[float] = []
-
-    async def looks(request: bytes, _context: Any) -> bytes:
-        seen.append(remaining_s())
-        return request
-
-    async with serving(looks, concerns(default_s=3.0, max_s=10.0)) as channel:
-        for timeout in (2, None, 100):
-            await call(channel, timeout=timeout)
-    assert [round(each) for each in seen] == [2, 3, 10]
 
 
 async def test_a_request_without_a_deadline_gets_one() -> None:

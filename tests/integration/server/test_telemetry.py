@@ -2,7 +2,9 @@
 
 import socket
 import sys
+import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,15 +13,20 @@ from server.telemetry import SHUTDOWN_S, telemetry
 
 
 @pytest.fixture
-def dead_collector(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Variables that name a port where nobody listens."""
+def dead_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Variables that name a port where nobody listens. The exporters' last threads are waited for:
+    they draw random pauses, which would disturb the property tests that follow.
+    """
+    before = set(threading.enumerate())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_MAX_QUEUE_SIZE": "512"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return variables
+    yield variables
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=30)
 
 
 async def test_nothing_is_on_without_an_endpoint() -> None:

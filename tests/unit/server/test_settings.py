@@ -22,6 +22,13 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["unix:///run/r", "redis+sentinel://a:1,b:2/main", "redis+cluster://a:1,b:2"]
+)
+def test_every_topology_can_be_set(url: str) -> None:
+    assert load(redis_url=url).redis_url is not None
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("WORKERS", "many"),
