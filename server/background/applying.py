@@ -94,7 +94,7 @@ class ChangeApplier:
                 while await self.catch_up() >= PORTION:
                     pass
                 for reader in self._readers:
-                    await self._store.line(reader.shard).look()  # a new run is noticed when idle
+                    self._store.line(reader.shard).look()  # a new run is noticed when idle
                 if runs_seen != (runs := self._keeper.admitted_runs):
                     for reader in self._readers:
                         await self.catch_up_shard(reader)
