@@ -2,12 +2,11 @@
 
 import asyncio
 
-from tollgate.v1 import call_authorization_pb2 as pb
-
 from ledger.tenant import TenantChanges
 from quota.keys import key
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, fresh_id
+from tollgate.v1 import call_authorization_pb2 as pb
 
 ACCOUNTS = key(0, "accounts")
 
