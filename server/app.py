@@ -33,6 +33,7 @@ from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
 from server.billing.keys import KeyDesk
+from server.billing.pending_debits import PendingDebits
 from server.billing.service import BillingService
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
@@ -182,9 +183,10 @@ class Parts:
             CallDesk(self.store, self.directory, self.book, self.calls, self.refusals),
             CallLookup(self.store, self.readers, self.directory, self.book, self.calls),
         )
+        debits = PendingDebits(self.store, self.readers)
         billing = BillingService(
-            TenantDesk(self.tenants, self.applier),
-            BalanceDesk(self.store, self.readers, self.directory, self.tenants, self.applier),
+            TenantDesk(self.tenants, debits, self.applier),
+            BalanceDesk(self.store, debits, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
             SettledCallDesk(self.calls),
             KeyDesk(self.keys),

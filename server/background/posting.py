@@ -43,8 +43,12 @@ class OutboxPoster:
             posted_before = self.posted
             try:
                 await self._follow()
-            except (EpochChanged, OutboxGap) as error:
-                log.warning("outbox is read anew", shard=self._shard, why=type(error).__name__)
+            except EpochChanged as error:
+                log.warning("outbox is read anew", shard=self._shard, why=str(error))
+            except OutboxGap as error:
+                # Once is a race with another owner. For ever: the ledger has lost what it posted.
+                ALARMS.labels("outbox_gap").inc()
+                log.error("outbox and ledger do not join", shard=self._shard, why=str(error))
             except (LedgerError, QuotaError) as error:
                 log.warning("outbox waits", shard=self._shard, why=str(error)[:200])
             pause_s = PAUSE_MIN_S if self.posted > posted_before else min(PAUSE_MAX_S, 2 * pause_s)

@@ -1,15 +1,15 @@
 """Balances and adjustments by hand. A credit begins in the ledger, a debit in the live store."""
 
-from collections.abc import Sequence
 from hashlib import blake2b
 
 from ledger.tenants import Tenants
 from quota.batch import Simple
 from quota.decision import Code
 from quota.operation import NONE, Debit, debit_key
-from quota.store import QuotaStore, ShardReader
+from quota.store import QuotaStore
 from server.background.applying import ChangeApplier
 from server.billing.form import MAX_AMOUNT_MICROS, Form
+from server.billing.pending_debits import PendingDebits
 from server.calls.asking import final_failure
 from server.calls.directory import TenantDirectory
 from server.calls.replies import timestamp
@@ -24,12 +24,12 @@ class BalanceDesk:
     def __init__(
         self,
         store: QuotaStore,
-        readers: Sequence[ShardReader],
+        debits: PendingDebits,
         directory: TenantDirectory,
         tenants: Tenants,
         applier: ChangeApplier,
     ) -> None:
-        self._store, self._readers, self._directory = store, readers, directory
+        self._store, self._debits, self._directory = store, debits, directory
         self._tenants, self._applier = tenants, applier
 
     async def get(self, request: pb.GetBalanceRequest) -> pb.GetBalanceResponse:
@@ -73,10 +73,7 @@ class BalanceDesk:
         )
 
     async def _credit(self, request: pb.AdjustBalanceRequest) -> bool:
-        """Adds the money in the ledger, unless a debit that waits for it has the request id."""
-        reader = self._readers[self._store.line_of(request.tenant_id).shard]
-        if await reader.holds(request.tenant_id, debit_key(request.request_id)):
-            raise KeyReused
+        await self._debits.require_unused(request.tenant_id, request.request_id)
         credit = await self._tenants.credit(
             request.request_id, request.tenant_id, request.amount_micros, request.reason
         )

@@ -8,6 +8,7 @@ from ledger.tenant import LIMIT_NAMES, Limits, NewTenant, Tenant, TenantChanges
 from ledger.tenants import Tenants
 from server.background.applying import ChangeApplier
 from server.billing.form import CURRENCY, Form
+from server.billing.pending_debits import PendingDebits
 from server.paging import page_size, position, token
 from tollgate.v1 import billing_pb2 as pb
 
@@ -17,8 +18,8 @@ PLAIN_PATHS = frozenset({"name", "time_zone", "tariff", "suspended"})
 class TenantDesk:
     """Answers what administrators ask of tenants."""
 
-    def __init__(self, tenants: Tenants, applier: ChangeApplier) -> None:
-        self._tenants, self._applier = tenants, applier
+    def __init__(self, tenants: Tenants, debits: PendingDebits, applier: ChangeApplier) -> None:
+        self._tenants, self._debits, self._applier = tenants, debits, applier
 
     async def create(self, request: pb.CreateTenantRequest) -> pb.CreateTenantResponse:
         """Creates a tenant with a balance of zero."""
@@ -67,6 +68,7 @@ class TenantDesk:
     async def update(self, request: pb.UpdateTenantRequest) -> pb.UpdateTenantResponse:
         """Changes what the mask names, and applies it to running calls."""
         changes = _changes(request)
+        await self._debits.require_unused(request.tenant.tenant_id, request.request_id)
         tenant = await self._tenants.update(request.request_id, request.tenant.tenant_id, changes)
         await self._applier.apply(tenant.id, tenant.version)
         return pb.UpdateTenantResponse(tenant=shown(tenant))

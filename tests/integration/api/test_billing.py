@@ -186,6 +186,19 @@ async def test_the_same_holds_before_the_debit_is_posted(install: Install) -> No
         assert await installation.balance() == before
 
 
+async def test_a_change_does_not_take_the_request_id_of_a_debit_that_is_not_posted(
+    install: Install,
+) -> None:
+    """Or else the ledger would return the debit after it was acknowledged."""
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000)
+        await installation.admin(adjust(-700))
+        assert await installation.admin.told(update()) == KEY_REUSED
+        installation.beside(installation.parts.posters[0].run)
+        await installation.settled_down()
+        assert (await installation.balance()).balance_micros == 300
+
+
 async def test_a_debit_and_a_call_of_the_same_name_are_two_things(
     installation: Installation, gateway: Gateway
 ) -> None:
