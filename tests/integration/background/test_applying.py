@@ -2,8 +2,6 @@
 
 import asyncio
 
-from tollgate.v1 import call_authorization_pb2 as pb
-
 from ledger.tenant import TenantChanges
 from quota.keys import key
 from tests.integration.api.gateway import Gateway
