@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
+from redis.exceptions import RedisError
 
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
@@ -18,6 +19,7 @@ from ledger.refusals import Refusals
 from ledger.shards import Shards
 from ledger.tariffs import Tariffs
 from ledger.tenants import Tenants
+from quota.errors import StoreUnfit
 from quota.shard_state import identify
 from quota.store import QuotaStore, ShardReader
 from quota.topology import Topology, topology_of
@@ -54,7 +56,7 @@ from server.interceptors.principal import ADMIN
 from server.interceptors.tracing import Tracing
 from server.metrics import ALARMS
 from server.saturation import watch
-from server.settings import Settings
+from server.settings import Misconfigured, Settings
 from server.sockets import bind
 from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
@@ -217,12 +219,21 @@ class Parts:
 
 
 async def _check_fit(topology: Topology, shard: int) -> None:
-    async with asyncio.timeout(CHECK_TIMEOUT_S):
-        connection = await topology.connect(shard)
-        try:
-            await identify(connection)
-        finally:
-            await connection.disconnect(nowait=True)
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            connection = await topology.connect(shard)
+            try:
+                await identify(connection)
+            finally:
+                await connection.disconnect(nowait=True)
+    except StoreUnfit as error:
+        raise Misconfigured(
+            f"The live store is not usable (TOLLGATE_REDIS_URL): {error}"
+        ) from error
+    except (RedisError, OSError) as error:  # the address may hold a password
+        raise Misconfigured(
+            f"The live store does not answer (TOLLGATE_REDIS_URL): {type(error).__name__}"
+        ) from error
 
 
 class _ValidKeys(KeyFinder):

@@ -25,8 +25,8 @@ Proxied = Callable[[str], Awaitable[Proxy]]
 class Distant(Deployment):
     """A server whose stores are behind proxies."""
 
-    redis: Proxy  # type: ignore[assignment]
-    postgres: Proxy
+    live_store: Proxy
+    ledger_store: Proxy
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def distant(
     }
     async with deployed(state_dir, **settings) as plain:
         deployment = Distant(plain.server, plain._channel)
-        deployment.redis, deployment.postgres = redis, postgres  # type: ignore[method-assign]
+        deployment.live_store, deployment.ledger_store = redis, postgres
         put = billing.PutTariffRequest(request_id="clock-1", tariff=clock_tariff())
         await deployment.admin(put)
         await deployment.tenant(balance=1_000_000)
@@ -63,7 +63,7 @@ async def test_with_redis_away_all_is_unavailable_within_the_deadline(
     distant: Distant, fault: Callable[[Proxy], None]
 ) -> None:
     gateway = Gateway(distant.admin)
-    fault(distant.redis)
+    fault(distant.live_store)
     for request in (
         gateway.authorization("new"),
         gateway.report("running", 10),
@@ -72,7 +72,7 @@ async def test_with_redis_away_all_is_unavailable_within_the_deadline(
         begun = time.monotonic()
         assert await gateway.told(request) == AWAY
         assert time.monotonic() - begun < 5
-    distant.redis.restore()
+    distant.live_store.restore()
     await eventually(lambda: works(gateway, "new"))
     assert (await gateway.posted("running", 12)).charged_micros == 12_000
     await distant.settled_down()
@@ -82,14 +82,14 @@ async def test_with_postgres_away_loaded_tenants_call_and_settles_are_accepted(
     distant: Distant,
 ) -> None:
     gateway = Gateway(distant.admin)
-    distant.postgres.cut()
+    distant.ledger_store.cut()
     assert (await gateway.accepted("new")).grant.reserved_micros == 60_000
     assert (await gateway.charge("running", 10)).charged_micros == 10_000
     for call_id in ("running", "new"):
         settled = await gateway.settle(call_id, 12)
         assert settled.settlement == common_pb2.SETTLEMENT_ACCEPTED
         assert settled.charged_micros == 12_000
-    distant.postgres.restore()
+    distant.ledger_store.restore()
     for call_id in ("running", "new"):
         assert (await gateway.posted(call_id, 12)).charged_micros == 12_000
     await distant.settled_down()
@@ -99,7 +99,7 @@ async def test_with_postgres_away_an_unknown_call_is_unavailable_not_unknown(
     distant: Distant,
 ) -> None:
     gateway = Gateway(distant.admin)
-    distant.postgres.cut()
+    distant.ledger_store.cut()
     for request in (
         gateway.report("elsewhere", 10),
         gateway.settlement("elsewhere", 10),
@@ -107,16 +107,16 @@ async def test_with_postgres_away_an_unknown_call_is_unavailable_not_unknown(
         pb.GetCallRequest(tenant_id="acme", call_id="elsewhere"),
     ):
         assert await gateway.told(request) == AWAY
-    distant.postgres.restore()
+    distant.ledger_store.restore()
 
 
 async def test_after_both_stores_were_away_calls_go_on(distant: Distant) -> None:
     gateway = Gateway(distant.admin)
-    distant.postgres.cut()
-    distant.redis.cut()
+    distant.ledger_store.cut()
+    distant.live_store.cut()
     assert await gateway.told(gateway.authorization("new")) == AWAY
-    distant.postgres.restore()
-    distant.redis.restore()
+    distant.ledger_store.restore()
+    distant.live_store.restore()
     await eventually(lambda: works(gateway, "new"))
     assert (await gateway.posted("running", 10)).charged_micros == 10_000
     await distant.settled_down()

@@ -239,5 +239,5 @@ async def eventually(holds: Callable[[], Awaitable[bool]], patience_s: float = P
     """Waits until a condition holds; fails when it does not within the patience."""
     ends_at = time.monotonic() + patience_s
     while not await holds():
-        assert time.monotonic() < ends_at, f"{holds.__qualname__} did not come true"
+        assert time.monotonic() < ends_at, f"{holds} did not come true"
         await asyncio.sleep(0.01)

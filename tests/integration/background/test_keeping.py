@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -49,7 +50,7 @@ async def test_flushall_under_load_is_noticed_and_every_call_is_charged_once(
     traffic = Traffic(Gateway(kept.admin))
     calls = [asyncio.create_task(traffic.live(f"c{number}")) for number in range(40)]
     for posted in (5, 15):
-        await eventually(lambda posted=posted: settled(kept, posted))
+        await eventually(partial(settled, kept, posted))
         await flush_all(kept)
     await asyncio.gather(*calls)
     assert traffic.charged == 40 * 20_000

@@ -143,9 +143,10 @@ async def tamper(installation: Installation, entry_id: str, rated: int, charged:
     """Writes another total into an entry of the outbox."""
     async with installation.redis() as client:
         outbox = key(0, "outbox")
-        entries = await client.xrange(outbox)
+        entries: Any = await client.xrange(outbox)
         await client.delete(outbox)
-        for found_id, fields in entries:
+        found: list[tuple[bytes, dict[bytes, bytes]]] = entries
+        for found_id, fields in found:
             packed = fields[b"e"]
             if found_id.decode() == entry_id:
                 event = msgpack.unpackb(packed, raw=True)
