@@ -32,7 +32,13 @@ from quota.operation import (
     Verdict,
     debit_key,
 )
-from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry, SettledEntry
+from quota.outbox import (
+    CrossingEntry,
+    DebitedEntry,
+    OutboxEntry,
+    SettledEntry,
+    UnreadableEntry,
+)
 from tests.oracle.form import AMOUNTS, BALANCES, rule
 from tests.oracle.records import Account, Call, Config
 from tests.oracle.shard import INCOMPLETE, Key, OracleShard
@@ -596,7 +602,7 @@ def _posting_of(entry: OutboxEntry) -> tuple[str, int]:
             return entry.call_id, entry.charged
         case DebitedEntry():
             return entry.key, entry.amount
-        case CrossingEntry():
+        case CrossingEntry() | UnreadableEntry():
             return "", 0
 
 
