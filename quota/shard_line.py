@@ -29,7 +29,7 @@ MAX_BATCH = 256
 MAX_WAITING = 100_000
 POSTED_POLL_S = 0.005
 # A batch is taken when this many turns of the loop brought nothing new, or after so many in all.
-QUIET_TURNS, MOST_TURNS = 5, 64
+QUIET_TURNS, MOST_TURNS = 12, 256
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0

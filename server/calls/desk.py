@@ -251,6 +251,8 @@ class CallDesk:
             at = request.started_at if request.HasField("started_at") else None
             when = at.ToDatetime(UTC) if at else datetime.now(UTC)
             pricing = await self._book.at(name, version, request.model, request.analytics, when)
+            if pricing is None and version is None:  # it started before the tariff did
+                pricing = await self._book.for_new_call(name, request.model, request.analytics)
             if pricing is None:
                 raise InvalidFields(
                     [Violation("model", "is not priced by the call's tariff", "UNKNOWN_MODEL")]
