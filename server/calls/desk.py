@@ -72,9 +72,9 @@ class CallDesk:
 
     async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
         """Charges the rise of a call's usage and extends its grant."""
-        check_charge(request)
-        tenant_id, call_id = request.tenant_id, request.call_id
         quantities = dict(request.usage.quantities)
+        check_charge(request, quantities)
+        tenant_id, call_id = request.tenant_id, request.call_id
         usage, weight = pack_usage(quantities), sum(quantities.values())
         elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ledger.pricing.meter import GLOSSARY
 from server.errors import InvalidFields, Violation
 from server.fields import ID_MUST, is_id
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -36,11 +37,11 @@ def check_authorize(request: pb.AuthorizeRequest) -> None:
     _raise(found)
 
 
-def check_charge(request: pb.ChargeRequest) -> None:
-    """Checks a Charge."""
+def check_charge(request: pb.ChargeRequest, quantities: Mapping[str, int]) -> None:
+    """Checks a Charge; `quantities` are its own, copied once for all who read them."""
     found: list[Violation] = []
     _call_key(found, request)
-    _usage(found, request.usage.quantities)
+    _usage(found, quantities)
     _elapsed(found, request)
     if found:
         _raise(found)
@@ -95,7 +96,8 @@ def _usage(found: list[Violation], quantities: Mapping[str, int]) -> None:
         found.append(Violation("usage.quantities", f"must name at most {MAX_METERS} meters"))
         return
     for meter, quantity in quantities.items():
-        if not 0 <= quantity <= MAX_QUANTITY or not _METER.fullmatch(meter):
+        known = meter in GLOSSARY or _METER.fullmatch(meter)
+        if not (known and 0 <= quantity <= MAX_QUANTITY):
             found.append(_wrong_meter(meter))
 
 
