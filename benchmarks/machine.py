@@ -22,7 +22,7 @@ def described() -> dict[str, object]:
         "cores": os.cpu_count(),
         "cpu": _cpu_model(),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "store": f"{store.path.name} {store.version}",
         "postgres": find_postgres().version,
