@@ -108,10 +108,8 @@ class CallDesk:
         _DIRECTIVES[result.directive].inc()
         return replies.charged(result)
 
-    async def settle(
-        self, request: pb.SettleRequest, *, wait_posted: bool = True
-    ) -> pb.SettleResponse:
-        """Closes a call; waits up to 50 ms for its posting unless told not to."""
+    async def settle(self, request: pb.SettleRequest) -> pb.SettleResponse:
+        """Closes a call, and waits up to 50 ms for its posting."""
         check_settle(request)
         quantities = dict(request.usage.quantities)
         believed = self._book.remembered(request.tenant_id, request.call_id)
@@ -127,7 +125,7 @@ class CallDesk:
             raise CallUnknown from error
         # Asked at once: after a rebuild the same n would name another entry.
         posted = self._store.is_posted(request.tenant_id, result.n)
-        if not posted and wait_posted:
+        if not posted:
             posted = await self._store.wait_posted(request.tenant_id, result.n)
         self._book.forget(request.tenant_id, request.call_id)
         await self._note_late_usage(request, result, quantities, posted)
