@@ -14,7 +14,6 @@
     ├── Overloaded          RESOURCE_EXHAUSTED   OVERLOADED
     ├── StoreUnavailable    UNAVAILABLE          STORE_UNAVAILABLE
     ├── OutboxFull          UNAVAILABLE          OUTBOX_FULL
-    ├── Draining            UNAVAILABLE          DRAINING
     └── DeadlineExceeded    DEADLINE_EXCEEDED    DEADLINE_EXCEEDED
 
 Each carries `google.rpc.ErrorInfo` with domain "tollgate". Texts are ours: what a client sent is
@@ -188,14 +187,6 @@ class OutboxFull(Failure):
     def __init__(self, retry_ms: int = 5_000) -> None:
         super().__init__()
         self.retry_ms = retry_ms
-
-
-class Draining(Failure):
-    """The process is going away; another one answers."""
-
-    code = grpc.StatusCode.UNAVAILABLE
-    reason = "DRAINING"
-    text = "the server is going away"
 
 
 class DeadlineExceeded(Failure):
