@@ -9,7 +9,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOGEN := .venv-protogen
-PROTOS := $(shell find protos -name '*.proto' | sort)
+PROTOS := $(shell find protos/tollgate -name '*.proto' | sort)
 PACKAGES := $(wildcard server quota ledger benchmarks tests)
 TEST_WORKERS ?= 2
 
@@ -66,7 +66,7 @@ check-stubs: $(PROTOGEN)/.installed
 	    { echo "protos/$$f does not come from its .proto: run make protos" >&2; exit 1; }; \
 	done; echo "the stubs come from the protos"
 
-GENERATE = PATH=$(PROTOGEN)/bin:$$PATH $(PROTOGEN)/bin/python -m grpc_tools.protoc -I protos --python_out=$(1) \
+GENERATE = PATH=$(PROTOGEN)/bin:$$PATH $(PROTOGEN)/bin/python -m grpc_tools.protoc -I protos -I protos/vendor --python_out=$(1) \
 	  --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTOS)
 
 .PHONY: lock

@@ -23,50 +23,61 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from tollgate.v1 import common_pb2 as tollgate_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tollgate/v1/call_authorization.proto\x12\x0btollgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18tollgate/v1/common.proto\"L\n\x05Grant\x12\x17\n\x0freserved_micros\x18\x01 \x01(\x03\x12\x14\n\x0cseconds_left\x18\x02 \x01(\x03\x12\x14\n\x0cvalid_for_ms\x18\x03 \x01(\x03\"\x8f\x02\n\x07Refusal\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tollgate.v1.RefusalReason\x12\x18\n\x10\x61vailable_micros\x18\x02 \x01(\x03\x12\x17\n\x0freserved_micros\x18\x03 \x01(\x03\x12\x1d\n\x10\x64\x61ily_cap_micros\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12spent_today_micros\x18\x05 \x01(\x03\x12-\n\tresets_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsip_status\x18\x07 \x01(\x05\x12\x12\n\nq850_cause\x18\x08 \x01(\x05\x42\x13\n\x11_daily_cap_micros\"\x84\x02\n\x10\x41uthorizeRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x05 \x01(\t\x12)\n\tdirection\x18\x06 \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x07 \x01(\t\x12\x11\n\tanalytics\x18\x08 \x01(\x08\x12!\n\x05usage\x18\t \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\n \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_elapsed_ms\"\x93\x02\n\x11\x41uthorizeResponse\x12\'\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x15.tollgate.v1.Decision\x12%\n\x07refusal\x18\x02 \x01(\x0b\x32\x14.tollgate.v1.Refusal\x12!\n\x05grant\x18\x03 \x01(\x0b\x32\x12.tollgate.v1.Grant\x12)\n\tdirective\x18\x04 \x01(\x0e\x32\x16.tollgate.v1.Directive\x12%\n\x05state\x18\x05 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\x16\n\x0etariff_version\x18\x06 \x01(\t\x12!\n\x05usage\x18\x07 \x01(\x0b\x32\x12.tollgate.v1.Usage\"~\n\rChargeRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_elapsed_ms\"\xee\x01\n\x0e\x43hargeResponse\x12)\n\tdirective\x18\x01 \x01(\x0e\x32\x16.tollgate.v1.Directive\x12!\n\x05grant\x18\x02 \x01(\x0b\x32\x12.tollgate.v1.Grant\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\x14\n\x0crated_micros\x18\x04 \x01(\x03\x12\x16\n\x0e\x63harged_micros\x18\x05 \x01(\x03\x12\x16\n\x0eoverrun_micros\x18\x06 \x01(\x03\x12!\n\x05usage\x18\x07 \x01(\x0b\x32\x12.tollgate.v1.Usage\"\xe7\x03\n\rSettleRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07outcome\x18\x08 \x01(\x0e\x32\x14.tollgate.v1.Outcome\x12\x16\n\x0e\x63orrects_usage\x18\t \x01(\x08\x12\r\n\x05model\x18\n \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x0c \x01(\t\x12)\n\tdirection\x18\r \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x0e \x01(\t\x12\x11\n\tanalytics\x18\x0f \x01(\x08\x12\x16\n\x0etariff_version\x18\x10 \x01(\tB\r\n\x0b_elapsed_ms\"\xc0\x02\n\x0eSettleResponse\x12+\n\nsettlement\x18\x01 \x01(\x0e\x32\x17.tollgate.v1.Settlement\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\x14\n\x0crated_micros\x18\x03 \x01(\x03\x12\x16\n\x0e\x63harged_micros\x18\x04 \x01(\x03\x12\x16\n\x0eoverrun_micros\x18\x05 \x01(\x03\x12(\n\x04\x63ost\x18\x06 \x03(\x0b\x32\x1a.tollgate.v1.CostComponent\x12\x16\n\x0etariff_version\x18\x07 \x01(\t\x12%\n\x07outcome\x18\x08 \x01(\x0e\x32\x14.tollgate.v1.Outcome\x12+\n\x0cspend_by_day\x18\t \x03(\x0b\x32\x15.tollgate.v1.DaySpend\"4\n\x0eGetCallRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\"2\n\x0fGetCallResponse\x12\x1f\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x11.tollgate.v1.Call\"R\n\x16ListActiveCallsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x17ListActiveCallsResponse\x12 \n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x11.tollgate.v1.Call\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0e\x45ndCallRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\"8\n\x0f\x45ndCallResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.tollgate.v1.CallState*R\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45\x43ISION_ACCEPTED\x10\x01\x12\x15\n\x11\x44\x45\x43ISION_REJECTED\x10\x02*\xe3\x02\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dREFUSAL_REASON_UNKNOWN_TENANT\x10\x01\x12#\n\x1fREFUSAL_REASON_TENANT_SUSPENDED\x10\x02\x12 \n\x1cREFUSAL_REASON_UNKNOWN_MODEL\x10\x03\x12\'\n#REFUSAL_REASON_CALL_ALREADY_SETTLED\x10\x04\x12\'\n#REFUSAL_REASON_INSUFFICIENT_BALANCE\x10\x05\x12$\n REFUSAL_REASON_DAILY_CAP_REACHED\x10\x06\x12\"\n\x1eREFUSAL_REASON_CALL_COST_LIMIT\x10\x07\x12,\n(REFUSAL_REASON_TOO_MANY_CONCURRENT_CALLS\x10\x08*\x9a\x01\n\tDirective\x12\x19\n\x15\x44IRECTIVE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44IRECTIVE_CONTINUE\x10\x01\x12\x12\n\x0e\x44IRECTIVE_WARN\x10\x02\x12\x14\n\x10\x44IRECTIVE_FINISH\x10\x03\x12\x15\n\x11\x44IRECTIVE_HANG_UP\x10\x04\x12\x19\n\x15\x44IRECTIVE_REAUTHORIZE\x10\x05\x32\xd6\x03\n\x18\x43\x61llAuthorizationService\x12J\n\tAuthorize\x12\x1d.tollgate.v1.AuthorizeRequest\x1a\x1e.tollgate.v1.AuthorizeResponse\x12\x41\n\x06\x43harge\x12\x1a.tollgate.v1.ChargeRequest\x1a\x1b.tollgate.v1.ChargeResponse\x12\x41\n\x06Settle\x12\x1a.tollgate.v1.SettleRequest\x1a\x1b.tollgate.v1.SettleResponse\x12\x44\n\x07GetCall\x12\x1b.tollgate.v1.GetCallRequest\x1a\x1c.tollgate.v1.GetCallResponse\x12\\\n\x0fListActiveCalls\x12#.tollgate.v1.ListActiveCallsRequest\x1a$.tollgate.v1.ListActiveCallsResponse\x12\x44\n\x07\x45ndCall\x12\x1b.tollgate.v1.EndCallRequest\x1a\x1c.tollgate.v1.EndCallResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tollgate/v1/call_authorization.proto\x12\x0btollgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18tollgate/v1/common.proto\"L\n\x05Grant\x12\x17\n\x0freserved_micros\x18\x01 \x01(\x03\x12\x14\n\x0cseconds_left\x18\x02 \x01(\x03\x12\x14\n\x0cvalid_for_ms\x18\x03 \x01(\x03\"\x8f\x02\n\x07Refusal\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tollgate.v1.RefusalReason\x12\x18\n\x10\x61vailable_micros\x18\x02 \x01(\x03\x12\x17\n\x0freserved_micros\x18\x03 \x01(\x03\x12\x1d\n\x10\x64\x61ily_cap_micros\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12spent_today_micros\x18\x05 \x01(\x03\x12-\n\tresets_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsip_status\x18\x07 \x01(\x05\x12\x12\n\nq850_cause\x18\x08 \x01(\x05\x42\x13\n\x11_daily_cap_micros\"\x84\x02\n\x10\x41uthorizeRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x05 \x01(\t\x12)\n\tdirection\x18\x06 \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x07 \x01(\t\x12\x11\n\tanalytics\x18\x08 \x01(\x08\x12!\n\x05usage\x18\t \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\n \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_elapsed_ms\"\x93\x02\n\x11\x41uthorizeResponse\x12\'\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x15.tollgate.v1.Decision\x12%\n\x07refusal\x18\x02 \x01(\x0b\x32\x14.tollgate.v1.Refusal\x12!\n\x05grant\x18\x03 \x01(\x0b\x32\x12.tollgate.v1.Grant\x12)\n\tdirective\x18\x04 \x01(\x0e\x32\x16.tollgate.v1.Directive\x12%\n\x05state\x18\x05 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\x16\n\x0etariff_version\x18\x06 \x01(\t\x12!\n\x05usage\x18\x07 \x01(\x0b\x32\x12.tollgate.v1.Usage\"~\n\rChargeRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_elapsed_ms\"\xee\x01\n\x0e\x43hargeResponse\x12)\n\tdirective\x18\x01 \x01(\x0e\x32\x16.tollgate.v1.Directive\x12!\n\x05grant\x18\x02 \x01(\x0b\x32\x12.tollgate.v1.Grant\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\x14\n\x0crated_micros\x18\x04 \x01(\x03\x12\x16\n\x0e\x63harged_micros\x18\x05 \x01(\x03\x12\x16\n\x0eoverrun_micros\x18\x06 \x01(\x03\x12!\n\x05usage\x18\x07 \x01(\x0b\x32\x12.tollgate.v1.Usage\"\xe7\x03\n\rSettleRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07outcome\x18\x08 \x01(\x0e\x32\x14.tollgate.v1.Outcome\x12\x16\n\x0e\x63orrects_usage\x18\t \x01(\x08\x12\r\n\x05model\x18\n \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x0c \x01(\t\x12)\n\tdirection\x18\r \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x0e \x01(\t\x12\x11\n\tanalytics\x18\x0f \x01(\x08\x12\x16\n\x0etariff_version\x18\x10 \x01(\tB\r\n\x0b_elapsed_ms\"\xc0\x02\n\x0eSettleResponse\x12+\n\nsettlement\x18\x01 \x01(\x0e\x32\x17.tollgate.v1.Settlement\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\x14\n\x0crated_micros\x18\x03 \x01(\x03\x12\x16\n\x0e\x63harged_micros\x18\x04 \x01(\x03\x12\x16\n\x0eoverrun_micros\x18\x05 \x01(\x03\x12(\n\x04\x63ost\x18\x06 \x03(\x0b\x32\x1a.tollgate.v1.CostComponent\x12\x16\n\x0etariff_version\x18\x07 \x01(\t\x12%\n\x07outcome\x18\x08 \x01(\x0e\x32\x14.tollgate.v1.Outcome\x12+\n\x0cspend_by_day\x18\t \x03(\x0b\x32\x15.tollgate.v1.DaySpend\"\xb2\x01\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x32\n\tauthorize\x18\x02 \x01(\x0b\x32\x1d.tollgate.v1.AuthorizeRequestH\x00\x12,\n\x06\x63harge\x18\x03 \x01(\x0b\x32\x1a.tollgate.v1.ChargeRequestH\x00\x12,\n\x06settle\x18\x04 \x01(\x0b\x32\x1a.tollgate.v1.SettleRequestH\x00\x42\t\n\x07request\"\xe0\x01\n\x0fOperationResult\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x33\n\tauthorize\x18\x02 \x01(\x0b\x32\x1e.tollgate.v1.AuthorizeResponseH\x00\x12-\n\x06\x63harge\x18\x03 \x01(\x0b\x32\x1b.tollgate.v1.ChargeResponseH\x00\x12-\n\x06settle\x18\x04 \x01(\x0b\x32\x1b.tollgate.v1.SettleResponseH\x00\x12#\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"U\n\x04Push\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12)\n\tdirective\x18\x03 \x01(\x0e\x32\x16.tollgate.v1.Directive\"<\n\x0eSessionRequest\x12*\n\noperations\x18\x01 \x03(\x0b\x32\x16.tollgate.v1.Operation\"c\n\x0fSessionResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.tollgate.v1.OperationResult\x12!\n\x06pushes\x18\x02 \x03(\x0b\x32\x11.tollgate.v1.Push\"4\n\x0eGetCallRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\"2\n\x0fGetCallResponse\x12\x1f\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x11.tollgate.v1.Call\"R\n\x16ListActiveCallsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x17ListActiveCallsResponse\x12 \n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x11.tollgate.v1.Call\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0e\x45ndCallRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\"8\n\x0f\x45ndCallResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.tollgate.v1.CallState*R\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45\x43ISION_ACCEPTED\x10\x01\x12\x15\n\x11\x44\x45\x43ISION_REJECTED\x10\x02*\xe3\x02\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dREFUSAL_REASON_UNKNOWN_TENANT\x10\x01\x12#\n\x1fREFUSAL_REASON_TENANT_SUSPENDED\x10\x02\x12 \n\x1cREFUSAL_REASON_UNKNOWN_MODEL\x10\x03\x12\'\n#REFUSAL_REASON_CALL_ALREADY_SETTLED\x10\x04\x12\'\n#REFUSAL_REASON_INSUFFICIENT_BALANCE\x10\x05\x12$\n REFUSAL_REASON_DAILY_CAP_REACHED\x10\x06\x12\"\n\x1eREFUSAL_REASON_CALL_COST_LIMIT\x10\x07\x12,\n(REFUSAL_REASON_TOO_MANY_CONCURRENT_CALLS\x10\x08*\xcd\x01\n\tDirective\x12\x19\n\x15\x44IRECTIVE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44IRECTIVE_CONTINUE\x10\x01\x12\x12\n\x0e\x44IRECTIVE_WARN\x10\x02\x12\x14\n\x10\x44IRECTIVE_FINISH\x10\x03\x12\x15\n\x11\x44IRECTIVE_HANG_UP\x10\x04\x12\x19\n\x15\x44IRECTIVE_REAUTHORIZE\x10\x05\x12\x18\n\x14\x44IRECTIVE_REPORT_NOW\x10\x06\x12\x17\n\x13\x44IRECTIVE_RECONNECT\x10\x07\x32\xa0\x04\n\x18\x43\x61llAuthorizationService\x12J\n\tAuthorize\x12\x1d.tollgate.v1.AuthorizeRequest\x1a\x1e.tollgate.v1.AuthorizeResponse\x12\x41\n\x06\x43harge\x12\x1a.tollgate.v1.ChargeRequest\x1a\x1b.tollgate.v1.ChargeResponse\x12\x41\n\x06Settle\x12\x1a.tollgate.v1.SettleRequest\x1a\x1b.tollgate.v1.SettleResponse\x12H\n\x07Session\x12\x1b.tollgate.v1.SessionRequest\x1a\x1c.tollgate.v1.SessionResponse(\x01\x30\x01\x12\x44\n\x07GetCall\x12\x1b.tollgate.v1.GetCallRequest\x1a\x1c.tollgate.v1.GetCallResponse\x12\\\n\x0fListActiveCalls\x12#.tollgate.v1.ListActiveCallsRequest\x1a$.tollgate.v1.ListActiveCallsResponse\x12\x44\n\x07\x45ndCall\x12\x1b.tollgate.v1.EndCallRequest\x1a\x1c.tollgate.v1.EndCallResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.v1.call_authorization_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DECISION']._serialized_start=2575
-  _globals['_DECISION']._serialized_end=2657
-  _globals['_REFUSALREASON']._serialized_start=2660
-  _globals['_REFUSALREASON']._serialized_end=3015
-  _globals['_DIRECTIVE']._serialized_start=3018
-  _globals['_DIRECTIVE']._serialized_end=3172
-  _globals['_GRANT']._serialized_start=112
-  _globals['_GRANT']._serialized_end=188
-  _globals['_REFUSAL']._serialized_start=191
-  _globals['_REFUSAL']._serialized_end=462
-  _globals['_AUTHORIZEREQUEST']._serialized_start=465
-  _globals['_AUTHORIZEREQUEST']._serialized_end=725
-  _globals['_AUTHORIZERESPONSE']._serialized_start=728
-  _globals['_AUTHORIZERESPONSE']._serialized_end=1003
-  _globals['_CHARGEREQUEST']._serialized_start=1005
-  _globals['_CHARGEREQUEST']._serialized_end=1131
-  _globals['_CHARGERESPONSE']._serialized_start=1134
-  _globals['_CHARGERESPONSE']._serialized_end=1372
-  _globals['_SETTLEREQUEST']._serialized_start=1375
-  _globals['_SETTLEREQUEST']._serialized_end=1862
-  _globals['_SETTLERESPONSE']._serialized_start=1865
-  _globals['_SETTLERESPONSE']._serialized_end=2185
-  _globals['_GETCALLREQUEST']._serialized_start=2187
-  _globals['_GETCALLREQUEST']._serialized_end=2239
-  _globals['_GETCALLRESPONSE']._serialized_start=2241
-  _globals['_GETCALLRESPONSE']._serialized_end=2291
-  _globals['_LISTACTIVECALLSREQUEST']._serialized_start=2293
-  _globals['_LISTACTIVECALLSREQUEST']._serialized_end=2375
-  _globals['_LISTACTIVECALLSRESPONSE']._serialized_start=2377
-  _globals['_LISTACTIVECALLSRESPONSE']._serialized_end=2461
-  _globals['_ENDCALLREQUEST']._serialized_start=2463
-  _globals['_ENDCALLREQUEST']._serialized_end=2515
-  _globals['_ENDCALLRESPONSE']._serialized_start=2517
-  _globals['_ENDCALLRESPONSE']._serialized_end=2573
-  _globals['_CALLAUTHORIZATIONSERVICE']._serialized_start=3175
-  _globals['_CALLAUTHORIZATIONSERVICE']._serialized_end=3645
+  _globals['_DECISION']._serialized_start=3258
+  _globals['_DECISION']._serialized_end=3340
+  _globals['_REFUSALREASON']._serialized_start=3343
+  _globals['_REFUSALREASON']._serialized_end=3698
+  _globals['_DIRECTIVE']._serialized_start=3701
+  _globals['_DIRECTIVE']._serialized_end=3906
+  _globals['_GRANT']._serialized_start=137
+  _globals['_GRANT']._serialized_end=213
+  _globals['_REFUSAL']._serialized_start=216
+  _globals['_REFUSAL']._serialized_end=487
+  _globals['_AUTHORIZEREQUEST']._serialized_start=490
+  _globals['_AUTHORIZEREQUEST']._serialized_end=750
+  _globals['_AUTHORIZERESPONSE']._serialized_start=753
+  _globals['_AUTHORIZERESPONSE']._serialized_end=1028
+  _globals['_CHARGEREQUEST']._serialized_start=1030
+  _globals['_CHARGEREQUEST']._serialized_end=1156
+  _globals['_CHARGERESPONSE']._serialized_start=1159
+  _globals['_CHARGERESPONSE']._serialized_end=1397
+  _globals['_SETTLEREQUEST']._serialized_start=1400
+  _globals['_SETTLEREQUEST']._serialized_end=1887
+  _globals['_SETTLERESPONSE']._serialized_start=1890
+  _globals['_SETTLERESPONSE']._serialized_end=2210
+  _globals['_OPERATION']._serialized_start=2213
+  _globals['_OPERATION']._serialized_end=2391
+  _globals['_OPERATIONRESULT']._serialized_start=2394
+  _globals['_OPERATIONRESULT']._serialized_end=2618
+  _globals['_PUSH']._serialized_start=2620
+  _globals['_PUSH']._serialized_end=2705
+  _globals['_SESSIONREQUEST']._serialized_start=2707
+  _globals['_SESSIONREQUEST']._serialized_end=2767
+  _globals['_SESSIONRESPONSE']._serialized_start=2769
+  _globals['_SESSIONRESPONSE']._serialized_end=2868
+  _globals['_GETCALLREQUEST']._serialized_start=2870
+  _globals['_GETCALLREQUEST']._serialized_end=2922
+  _globals['_GETCALLRESPONSE']._serialized_start=2924
+  _globals['_GETCALLRESPONSE']._serialized_end=2974
+  _globals['_LISTACTIVECALLSREQUEST']._serialized_start=2976
+  _globals['_LISTACTIVECALLSREQUEST']._serialized_end=3058
+  _globals['_LISTACTIVECALLSRESPONSE']._serialized_start=3060
+  _globals['_LISTACTIVECALLSRESPONSE']._serialized_end=3144
+  _globals['_ENDCALLREQUEST']._serialized_start=3146
+  _globals['_ENDCALLREQUEST']._serialized_end=3198
+  _globals['_ENDCALLRESPONSE']._serialized_start=3200
+  _globals['_ENDCALLRESPONSE']._serialized_end=3256
+  _globals['_CALLAUTHORIZATIONSERVICE']._serialized_start=3909
+  _globals['_CALLAUTHORIZATIONSERVICE']._serialized_end=4453
 # @@protoc_insertion_point(module_scope)

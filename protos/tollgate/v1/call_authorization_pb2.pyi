@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
+import google.rpc.status_pb2
 import sys
 import tollgate.v1.common_pb2
 import typing
@@ -111,6 +112,10 @@ class _DirectiveEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     """End the call now."""
     DIRECTIVE_REAUTHORIZE: _Directive.ValueType  # 5
     """Nobody holds the call: send Authorize with the usage so far."""
+    DIRECTIVE_REPORT_NOW: _Directive.ValueType  # 6
+    """Pushed only: there is more money or a higher limit; report now, the reply extends the grant."""
+    DIRECTIVE_RECONNECT: _Directive.ValueType  # 7
+    """Pushed only: the server is going away; open another stream and go on there."""
 
 class Directive(_Directive, metaclass=_DirectiveEnumTypeWrapper):
     """Says what the gateway must do now."""
@@ -127,6 +132,10 @@ DIRECTIVE_HANG_UP: Directive.ValueType  # 4
 """End the call now."""
 DIRECTIVE_REAUTHORIZE: Directive.ValueType  # 5
 """Nobody holds the call: send Authorize with the usage so far."""
+DIRECTIVE_REPORT_NOW: Directive.ValueType  # 6
+"""Pushed only: there is more money or a higher limit; report now, the reply extends the grant."""
+DIRECTIVE_RECONNECT: Directive.ValueType  # 7
+"""Pushed only: the server is going away; open another stream and go on there."""
 Global___Directive: typing_extensions.TypeAlias = Directive
 
 @typing.final
@@ -540,6 +549,162 @@ class SettleResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["charged_micros", b"charged_micros", "cost", b"cost", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "state", b"state", "tariff_version", b"tariff_version"]) -> None: ...
 
 Global___SettleResponse: typing_extensions.TypeAlias = SettleResponse
+
+@typing.final
+class Operation(google.protobuf.message.Message):
+    """Is one of the many requests that a session message carries."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    AUTHORIZE_FIELD_NUMBER: builtins.int
+    CHARGE_FIELD_NUMBER: builtins.int
+    SETTLE_FIELD_NUMBER: builtins.int
+    id: builtins.int
+    """Names the operation in its result; distinct among the client's unanswered operations."""
+    @property
+    def authorize(self) -> Global___AuthorizeRequest:
+        """Asks whether a call may start."""
+
+    @property
+    def charge(self) -> Global___ChargeRequest:
+        """Reports usage."""
+
+    @property
+    def settle(self) -> Global___SettleRequest:
+        """Closes a call."""
+
+    def __init__(
+        self,
+        *,
+        id: builtins.int = ...,
+        authorize: Global___AuthorizeRequest | None = ...,
+        charge: Global___ChargeRequest | None = ...,
+        settle: Global___SettleRequest | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "request", b"request", "settle", b"settle"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "id", b"id", "request", b"request", "settle", b"settle"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["request", b"request"]) -> typing.Literal["authorize", "charge", "settle"] | None: ...
+
+Global___Operation: typing_extensions.TypeAlias = Operation
+
+@typing.final
+class OperationResult(google.protobuf.message.Message):
+    """Answers one operation."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    AUTHORIZE_FIELD_NUMBER: builtins.int
+    CHARGE_FIELD_NUMBER: builtins.int
+    SETTLE_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    id: builtins.int
+    """The operation's id."""
+    @property
+    def authorize(self) -> Global___AuthorizeResponse:
+        """Answers an authorize."""
+
+    @property
+    def charge(self) -> Global___ChargeResponse:
+        """Answers a charge."""
+
+    @property
+    def settle(self) -> Global___SettleResponse:
+        """Answers a settle: ACCEPTED at once; when the posting is committed POSTED, a second time.
+        Repeat a settle until it is POSTED: the second answer may be lost.
+        """
+
+    @property
+    def error(self) -> google.rpc.status_pb2.Status:
+        """The operation failed: code, text and details are those that the unary method would end with."""
+
+    def __init__(
+        self,
+        *,
+        id: builtins.int = ...,
+        authorize: Global___AuthorizeResponse | None = ...,
+        charge: Global___ChargeResponse | None = ...,
+        settle: Global___SettleResponse | None = ...,
+        error: google.rpc.status_pb2.Status | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "error", b"error", "outcome", b"outcome", "settle", b"settle"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "error", b"error", "id", b"id", "outcome", b"outcome", "settle", b"settle"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["outcome", b"outcome"]) -> typing.Literal["authorize", "charge", "settle", "error"] | None: ...
+
+Global___OperationResult: typing_extensions.TypeAlias = OperationResult
+
+@typing.final
+class Push(google.protobuf.message.Message):
+    """Tells a call, or the whole stream, what to do without having been asked."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: builtins.int
+    CALL_ID_FIELD_NUMBER: builtins.int
+    DIRECTIVE_FIELD_NUMBER: builtins.int
+    tenant_id: builtins.str
+    """The paying tenant; empty when the push is for the whole stream."""
+    call_id: builtins.str
+    """The call; empty when the push is for the whole stream."""
+    directive: Global___Directive.ValueType
+    """WARN, FINISH, HANG_UP or REPORT_NOW for a call, RECONNECT for the stream."""
+    def __init__(
+        self,
+        *,
+        tenant_id: builtins.str = ...,
+        call_id: builtins.str = ...,
+        directive: Global___Directive.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["call_id", b"call_id", "directive", b"directive", "tenant_id", b"tenant_id"]) -> None: ...
+
+Global___Push: typing_extensions.TypeAlias = Push
+
+@typing.final
+class SessionRequest(google.protobuf.message.Message):
+    """Carries operations from a gateway."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OPERATIONS_FIELD_NUMBER: builtins.int
+    @property
+    def operations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Operation]:
+        """At most 1000 operations, for any calls of the tenants that the key may serve."""
+
+    def __init__(
+        self,
+        *,
+        operations: collections.abc.Iterable[Global___Operation] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["operations", b"operations"]) -> None: ...
+
+Global___SessionRequest: typing_extensions.TypeAlias = SessionRequest
+
+@typing.final
+class SessionResponse(google.protobuf.message.Message):
+    """Carries results and pushes to a gateway."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: builtins.int
+    PUSHES_FIELD_NUMBER: builtins.int
+    @property
+    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OperationResult]:
+        """Results of operations, of one message or of several."""
+
+    @property
+    def pushes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Push]:
+        """Directives that nobody asked for."""
+
+    def __init__(
+        self,
+        *,
+        results: collections.abc.Iterable[Global___OperationResult] | None = ...,
+        pushes: collections.abc.Iterable[Global___Push] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["pushes", b"pushes", "results", b"results"]) -> None: ...
+
+Global___SessionResponse: typing_extensions.TypeAlias = SessionResponse
 
 @typing.final
 class GetCallRequest(google.protobuf.message.Message):

@@ -55,6 +55,11 @@ class CallAuthorizationServiceStub(object):
                 request_serializer=tollgate_dot_v1_dot_call__authorization__pb2.SettleRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_call__authorization__pb2.SettleResponse.FromString,
                 _registered_method=True)
+        self.Session = channel.stream_stream(
+                '/tollgate.v1.CallAuthorizationService/Session',
+                request_serializer=tollgate_dot_v1_dot_call__authorization__pb2.SessionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_call__authorization__pb2.SessionResponse.FromString,
+                _registered_method=True)
         self.GetCall = channel.unary_unary(
                 '/tollgate.v1.CallAuthorizationService/GetCall',
                 request_serializer=tollgate_dot_v1_dot_call__authorization__pb2.GetCallRequest.SerializeToString,
@@ -105,6 +110,26 @@ class CallAuthorizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Session(self, request_iterator, context):
+        """Carries many operations for many calls over one stream, which a gateway keeps open for as long
+        as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
+        second time, when it is POSTED); the operations of one call are decided and answered in their
+        order, those of different calls in any order, so one message may be answered in several. The
+        rules are those of Authorize, Charge and Settle.
+
+        Between the results the server pushes directives that nobody asked for. They carry no money
+        and may be lost: the next reply says the same.
+
+        The server reads on only while fewer than 32 messages are unanswered. A client that does not
+        read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
+        message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
+        key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
+        its calls live on until their leases end: open another and report them again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCall(self, request, context):
         """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it.
         """
@@ -144,6 +169,11 @@ def add_CallAuthorizationServiceServicer_to_server(servicer, server):
                     servicer.Settle,
                     request_deserializer=tollgate_dot_v1_dot_call__authorization__pb2.SettleRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_call__authorization__pb2.SettleResponse.SerializeToString,
+            ),
+            'Session': grpc.stream_stream_rpc_method_handler(
+                    servicer.Session,
+                    request_deserializer=tollgate_dot_v1_dot_call__authorization__pb2.SessionRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_call__authorization__pb2.SessionResponse.SerializeToString,
             ),
             'GetCall': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCall,
@@ -248,6 +278,33 @@ class CallAuthorizationService(object):
             '/tollgate.v1.CallAuthorizationService/Settle',
             tollgate_dot_v1_dot_call__authorization__pb2.SettleRequest.SerializeToString,
             tollgate_dot_v1_dot_call__authorization__pb2.SettleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Session(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tollgate.v1.CallAuthorizationService/Session',
+            tollgate_dot_v1_dot_call__authorization__pb2.SessionRequest.SerializeToString,
+            tollgate_dot_v1_dot_call__authorization__pb2.SessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

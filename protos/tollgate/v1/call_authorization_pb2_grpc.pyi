@@ -73,6 +73,22 @@ _CallAuthorizationServiceSettleType = typing_extensions.TypeVar(
     ],
 )
 
+_CallAuthorizationServiceSessionType = typing_extensions.TypeVar(
+    '_CallAuthorizationServiceSessionType',
+    grpc.StreamStreamMultiCallable[
+        tollgate.v1.call_authorization_pb2.SessionRequest,
+        tollgate.v1.call_authorization_pb2.SessionResponse,
+    ],
+    grpc.aio.StreamStreamMultiCallable[
+        tollgate.v1.call_authorization_pb2.SessionRequest,
+        tollgate.v1.call_authorization_pb2.SessionResponse,
+    ],
+    default=grpc.StreamStreamMultiCallable[
+        tollgate.v1.call_authorization_pb2.SessionRequest,
+        tollgate.v1.call_authorization_pb2.SessionResponse,
+    ],
+)
+
 _CallAuthorizationServiceGetCallType = typing_extensions.TypeVar(
     '_CallAuthorizationServiceGetCallType',
     grpc.UnaryUnaryMultiCallable[
@@ -121,7 +137,7 @@ _CallAuthorizationServiceEndCallType = typing_extensions.TypeVar(
     ],
 )
 
-class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAuthorizeType, _CallAuthorizationServiceChargeType, _CallAuthorizationServiceSettleType, _CallAuthorizationServiceGetCallType, _CallAuthorizationServiceListActiveCallsType, _CallAuthorizationServiceEndCallType]):
+class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAuthorizeType, _CallAuthorizationServiceChargeType, _CallAuthorizationServiceSettleType, _CallAuthorizationServiceSessionType, _CallAuthorizationServiceGetCallType, _CallAuthorizationServiceListActiveCallsType, _CallAuthorizationServiceEndCallType]):
     """Decides, for every call of a prepaid tenant, whether it may start and go on.
 
     A refusal is a normal reply with decision REJECTED and a reason. gRPC error codes are for
@@ -143,6 +159,10 @@ class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAutho
         grpc.UnaryUnaryMultiCallable[
             tollgate.v1.call_authorization_pb2.SettleRequest,
             tollgate.v1.call_authorization_pb2.SettleResponse,
+        ],
+        grpc.StreamStreamMultiCallable[
+            tollgate.v1.call_authorization_pb2.SessionRequest,
+            tollgate.v1.call_authorization_pb2.SessionResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             tollgate.v1.call_authorization_pb2.GetCallRequest,
@@ -172,6 +192,10 @@ class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAutho
             tollgate.v1.call_authorization_pb2.SettleRequest,
             tollgate.v1.call_authorization_pb2.SettleResponse,
         ],
+        grpc.aio.StreamStreamMultiCallable[
+            tollgate.v1.call_authorization_pb2.SessionRequest,
+            tollgate.v1.call_authorization_pb2.SessionResponse,
+        ],
         grpc.aio.UnaryUnaryMultiCallable[
             tollgate.v1.call_authorization_pb2.GetCallRequest,
             tollgate.v1.call_authorization_pb2.GetCallResponse,
@@ -200,6 +224,23 @@ class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAutho
     Settle: _CallAuthorizationServiceSettleType
     """Closes the call with its final usage. Idempotent: repeat it until the reply is POSTED."""
 
+    Session: _CallAuthorizationServiceSessionType
+    """Carries many operations for many calls over one stream, which a gateway keeps open for as long
+    as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
+    second time, when it is POSTED); the operations of one call are decided and answered in their
+    order, those of different calls in any order, so one message may be answered in several. The
+    rules are those of Authorize, Charge and Settle.
+
+    Between the results the server pushes directives that nobody asked for. They carry no money
+    and may be lost: the next reply says the same.
+
+    The server reads on only while fewer than 32 messages are unanswered. A client that does not
+    read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
+    message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
+    key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
+    its calls live on until their leases end: open another and report them again.
+    """
+
     GetCall: _CallAuthorizationServiceGetCallType
     """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
 
@@ -223,6 +264,10 @@ CallAuthorizationServiceAsyncStub: typing_extensions.TypeAlias = CallAuthorizati
     grpc.aio.UnaryUnaryMultiCallable[
         tollgate.v1.call_authorization_pb2.SettleRequest,
         tollgate.v1.call_authorization_pb2.SettleResponse,
+    ],
+    grpc.aio.StreamStreamMultiCallable[
+        tollgate.v1.call_authorization_pb2.SessionRequest,
+        tollgate.v1.call_authorization_pb2.SessionResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         tollgate.v1.call_authorization_pb2.GetCallRequest,
@@ -275,6 +320,28 @@ class CallAuthorizationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tollgate.v1.call_authorization_pb2.SettleResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.SettleResponse]]:
         """Closes the call with its final usage. Idempotent: repeat it until the reply is POSTED."""
+
+    @abc.abstractmethod
+    def Session(
+        self,
+        request_iterator: _MaybeAsyncIterator[tollgate.v1.call_authorization_pb2.SessionRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[tollgate.v1.call_authorization_pb2.SessionResponse], collections.abc.AsyncIterator[tollgate.v1.call_authorization_pb2.SessionResponse]]:
+        """Carries many operations for many calls over one stream, which a gateway keeps open for as long
+        as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
+        second time, when it is POSTED); the operations of one call are decided and answered in their
+        order, those of different calls in any order, so one message may be answered in several. The
+        rules are those of Authorize, Charge and Settle.
+
+        Between the results the server pushes directives that nobody asked for. They carry no money
+        and may be lost: the next reply says the same.
+
+        The server reads on only while fewer than 32 messages are unanswered. A client that does not
+        read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
+        message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
+        key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
+        its calls live on until their leases end: open another and report them again.
+        """
 
     @abc.abstractmethod
     def GetCall(
