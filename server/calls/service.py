@@ -25,7 +25,7 @@ class CallAuthorizationService(pb_grpc.CallAuthorizationServiceServicer):
 
     async def Settle(self, request: pb.SettleRequest, context: Any) -> pb.SettleResponse:
         current_principal().require(request.tenant_id)
-        return await self._desk.settle(request)
+        return await self._desk.settle_and_wait(request)
 
     async def GetCall(self, request: pb.GetCallRequest, context: Any) -> pb.GetCallResponse:
         current_principal().require(request.tenant_id)
