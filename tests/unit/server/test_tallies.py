@@ -1,4 +1,4 @@
-"""Tallies: what is counted in plain numbers arrives in the metrics as if it had been told at once."""
+"""Tallies: what is counted in plain numbers arrives in the metrics as if told at once."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
