@@ -20,7 +20,9 @@ _KINDS = {pb.AuthorizeRequest: "authorize", pb.ChargeRequest: "charge", pb.Settl
 
 def operation(operation_id: int, request: Request) -> pb.Operation:
     """One operation of a message."""
-    return pb.Operation(id=operation_id, **{_KINDS[type(request)]: request})
+    built = pb.Operation(id=operation_id)
+    getattr(built, _KINDS[type(request)]).CopyFrom(request)
+    return built
 
 
 class Stream:
