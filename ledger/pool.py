@@ -15,6 +15,7 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 CONNECT_TIMEOUT_S = 5.0
 IDLE_IN_TRANSACTION_MS = 15_000
+_JSONB_VERSION = b"\x01"
 
 
 async def open_pool(
@@ -50,5 +51,15 @@ async def open_pool(
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
-        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+        "jsonb", encoder=_jsonb, decoder=_from_jsonb, schema="pg_catalog", format="binary"
     )
+
+
+def _jsonb(value: object) -> bytes:
+    """What Postgres takes for jsonb, COPY included; bytes are JSON already."""
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return _JSONB_VERSION + text
+
+
+def _from_jsonb(sent: bytes) -> object:
+    return json.loads(sent[len(_JSONB_VERSION) :])

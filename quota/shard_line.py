@@ -106,10 +106,12 @@ class ShardLine:
         future: asyncio.Future[Result] = self._queue((operation,), epoch, alone=True)
         return future
 
-    def submit_all(self, operations: Sequence[Operation]) -> asyncio.Future[list[Result]]:
+    def submit_all(
+        self, operations: Sequence[Operation], epoch: str = ""
+    ) -> asyncio.Future[list[Result]]:
         """Queues up to MAX_BATCH operations for one batch; the future has all their results."""
         assert len(operations) <= MAX_BATCH
-        future: asyncio.Future[list[Result]] = self._queue(operations, "", alone=False)
+        future: asyncio.Future[list[Result]] = self._queue(operations, epoch, alone=False)
         return future
 
     def _queue(

@@ -34,49 +34,11 @@ FROM unnest($1::text[], $2::text[]) AS missing (name, currency)
 ORDER BY name, currency
 ON CONFLICT (name, currency) WHERE tenant IS NULL DO NOTHING
 
--- name: insert_calls
-INSERT INTO calls (
-    shard, epoch, n, tenant, call_id, model, tariff, tariff_version, analytics, caller, callee,
-    direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
-    outcome, elapsed_ms, usage, cost, rated_micros, charged_micros, overrun_micros, spend_by_day,
-    settle_digest
-)
-SELECT $1, $2, n, tenant, call_id, model, tariff, tariff_version, analytics, caller, callee,
-       direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
-       outcome, elapsed_ms, usage::jsonb, cost::jsonb, rated_micros, charged_micros,
-       overrun_micros, spend_by_day::jsonb, settle_digest
-FROM unnest(
-    $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::boolean[],
-    $10::text[], $11::text[], $12::smallint[], $13::text[], $14::timestamptz[],
-    $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::timestamptz[],
-    $19::smallint[], $20::bigint[], $21::text[], $22::text[], $23::bigint[], $24::bigint[],
-    $25::bigint[], $26::text[], $27::bytea[]
-) AS settled (
-    n, tenant, call_id, model, tariff, tariff_version, analytics, caller, callee, direction,
-    assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at, outcome,
-    elapsed_ms, usage, cost, rated_micros, charged_micros, overrun_micros, spend_by_day,
-    settle_digest
-)
-
 -- name: insert_requests
 INSERT INTO requests (scope, request_id, digest, response)
 SELECT scope, request_id, digest, response::jsonb
 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[])
     AS debit (scope, request_id, digest, response)
-
--- name: insert_postings
-INSERT INTO postings (
-    shard, epoch, n, tenant, debit_account, credit_account, amount_micros, kind, call_id,
-    request_id, reason
-)
-SELECT $1, $2, n, tenant, debit_account, credit_account, amount_micros, kind, call_id,
-       request_id, reason
-FROM unnest(
-    $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
-    $10::text[], $11::text[]
-) AS posting (
-    n, tenant, debit_account, credit_account, amount_micros, kind, call_id, request_id, reason
-)
 
 -- name: add_spend
 INSERT INTO daily_spend AS spent (tenant, day, amount_micros)

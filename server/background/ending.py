@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Collection
+from typing import Any
 
 ASK_AGAIN_S = 1.0
 
 
-async def end_tasks(tasks: Collection[asyncio.Task[None]]) -> None:
+async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancels tasks until all are done. A time-out that falls together with a cancellation can
     swallow it, so it is asked for again every second. What a task died of is not raised.
     """

@@ -2,28 +2,42 @@
 
 The ledger stores how far it came in the transaction that posts; the shard is told afterwards. A
 crash between the two posts nothing twice: entries that were posted get the verdict they had.
+While a group is posted the next one is read and rated, but never posted before it.
 """
 
 import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 
-from ledger.entry import Deed, Verdict
+from ledger.entry import Deed, Entry, Verdict
 from ledger.errors import EpochChanged, LedgerError, OutboxGap
 from ledger.journal import Journal
+from ledger.turns import in_turns
 from quota.errors import QuotaError
 from quota.operation import Confirm
 from quota.outbox import DebitedEntry, OutboxEntry, SettledEntry
 from quota.store import QuotaStore, ShardReader
 from quota.topology import READER_BLOCK_MS
 from server.background.composing import compose
+from server.background.ending import end_tasks
 from server.calls.price_book import PriceBook
 from server.metrics import ALARMS, POSTED
 
 GROUP = 500
+# Confirmations that travel together leave room for charges in the same batch.
+CONFIRMED_AT_ONCE = 128
 PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 2.0
 
 log = structlog.get_logger(__name__)
+
+
+class Group(NamedTuple):
+    """Consecutive entries, and what the ledger posts for them."""
+
+    entries: Sequence[OutboxEntry]
+    composed: Sequence[Entry]
 
 
 class OutboxPoster:
@@ -61,9 +75,9 @@ class OutboxPoster:
         """
         admission = await self._journal.admission(self._shard)
         epoch = int((await self._reader.state()).epoch)
-        while entries := await self._reader.outbox_after(n, GROUP, None):
-            await self._post(epoch, admission, entries)
-            n = entries[-1].n
+        while (group := await self._read(n, None)).entries:
+            await self._journal.post(self._shard, epoch, group.composed, admission)
+            n = group.entries[-1].n
 
     async def _follow(self) -> None:
         """Posts and confirms until something goes wrong."""
@@ -73,34 +87,57 @@ class OutboxPoster:
             self._store.line(self._shard).look()  # its opening asks the keeper for a shard
             raise EpochChanged(f"shard {self._shard} is empty")
         n = state.posted_n
+        group = await self._read(n, READER_BLOCK_MS)
         while True:
-            entries = await self._reader.outbox_after(n, GROUP, READER_BLOCK_MS)
-            if entries:
-                verdicts = await self._post(int(state.epoch), admission, entries)
-                await self._confirm(state.epoch, entries, verdicts)
-                n = entries[-1].n
-                self.posted += 1
+            if group.entries:
+                n = group.entries[-1].n
+                posting = self._post(state.epoch, admission, group)
+                group = await _beside(posting, self._read(n, READER_BLOCK_MS))
             elif (await self._reader.state()).epoch != state.epoch:
                 raise EpochChanged(f"shard {self._shard} was rebuilt")
+            else:
+                group = await self._read(n, READER_BLOCK_MS)
 
-    async def _post(self, epoch: int, admission: int, entries: list[OutboxEntry]) -> list[Verdict]:
-        composed = [await compose(entry, self._book) for entry in entries]
-        return await self._journal.post(self._shard, epoch, composed, admission)
+    async def _read(self, n: int, block_ms: int | None) -> Group:
+        entries = await self._reader.outbox_after(n, GROUP, block_ms)
+        composed = [await compose(entry, self._book) async for entry in in_turns(entries)]
+        return Group(entries, composed)
+
+    async def _post(self, epoch: str, admission: int, group: Group) -> None:
+        verdicts = await self._journal.post(self._shard, int(epoch), group.composed, admission)
+        await self._confirm(epoch, group.entries, verdicts)
+        self.posted += 1
 
     async def _confirm(
-        self, epoch: str, entries: list[OutboxEntry], verdicts: list[Verdict]
+        self, epoch: str, entries: Sequence[OutboxEntry], verdicts: Sequence[Verdict]
     ) -> None:
         """Tells the shard, unless it was rebuilt: there the same numbers name other entries."""
         line = self._store.line(self._shard)
-        answers = [
-            line.submit(_confirmation(entry, verdict), epoch)
-            for entry, verdict in zip(entries, verdicts, strict=True)
+        done = list(zip(entries, verdicts, strict=True))
+        parcels = [
+            done[first : first + CONFIRMED_AT_ONCE]
+            for first in range(0, len(done), CONFIRMED_AT_ONCE)
         ]
-        for entry, verdict, answer in zip(entries, verdicts, answers, strict=True):
-            result = await answer
-            if result.code:
-                raise OutboxGap(entry.n, line.posted_n)
-            _report(entry, verdict)
+        answers = [
+            line.submit_all([_confirmation(*each) for each in parcel], epoch) for parcel in parcels
+        ]
+        for parcel, answer in zip(parcels, answers, strict=True):
+            for (entry, verdict), result in zip(parcel, await answer, strict=True):
+                if result.code:
+                    raise OutboxGap(entry.n, line.posted_n)
+                _report(entry, verdict)
+
+
+async def _beside(posting: Coroutine[Any, Any, None], reading: Coroutine[Any, Any, Group]) -> Group:
+    """What is read while something is posted; what was read for nothing is forgotten."""
+    read = asyncio.ensure_future(reading)
+    try:
+        await posting
+        return await read
+    finally:
+        await end_tasks([read])
+        if not read.cancelled():
+            read.exception()  # when both went wrong, the posting tells what
 
 
 def _confirmation(entry: OutboxEntry, verdict: Verdict) -> Confirm:
