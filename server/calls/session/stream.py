@@ -43,6 +43,8 @@ class Session:
 
         Raises Failure when the stream must end for another reason.
         """
+        # Before anything else: with headers unsent behind a blocked write, gRPC can send no status.
+        await self._context.send_initial_metadata(())
         jobs = (self._read(), self._write(), self._forget())
         tasks = [asyncio.create_task(job) for job in jobs]
         self._parts.sessions.add(self)
