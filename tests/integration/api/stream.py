@@ -44,6 +44,7 @@ class Stream:
         self.pushes: list[pb.Push] = []
         self._ids = itertools.count(1)
         self._news = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         if reads:
             self.read_on()
@@ -73,7 +74,8 @@ class Stream:
         """Sends one message; returns the ids of its operations."""
         ids = [next(self._ids) for _ in requests]
         operations = [operation(i, request) for i, request in zip(ids, requests, strict=True)]
-        await self.call.write(pb.SessionRequest(operations=operations))
+        async with self._writing:
+            await self.call.write(pb.SessionRequest(operations=operations))
         return ids
 
     async def ask(self, *requests: Request) -> list[pb.OperationResult]:
