@@ -82,14 +82,13 @@ async def test_a_client_that_never_reads_again_holds_up_neither_others_nor_the_s
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "WRITE_PATIENCE_S", 0.1)
-    async with AsyncExitStack() as hanging:
-        async with install() as installation:
-            session = await hanging.enter_async_context(lazy_reader(installation))
-            await flood(session)
-            await gone(installation)
-            async with stream(installation.channel, ADMIN_KEY) as another:
-                [answer] = await another.ask(pb.ChargeRequest())
-                assert answer.error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    async with AsyncExitStack() as hanging, install() as installation:
+        session = await hanging.enter_async_context(lazy_reader(installation))
+        await flood(session)
+        await gone(installation)
+        async with stream(installation.channel, ADMIN_KEY) as another:
+            [answer] = await another.ask(pb.ChargeRequest())
+            assert answer.error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
 
 
 async def test_a_client_that_reads_slowly_is_served_to_the_end(
