@@ -68,9 +68,7 @@ async def test_streams_of_a_worker_that_goes_away_go_on_with_another(deploy: Dep
     async with deploy(workers=2, drain_s=3) as deployment, AsyncExitStack() as stack:
         gateway = await prepared(deployment)
         pids = await deployment.server.worker_pids(2)
-        sessions = [
-            await stack.enter_async_context(connected(deployment)) for _ in range(STREAMS)
-        ]
+        sessions = [await stack.enter_async_context(connected(deployment)) for _ in range(STREAMS)]
         for number, session in enumerate(sessions):
             await session.ask(gateway.authorization(f"c{number}"))
         os.kill(pids[0], signal.SIGTERM)

@@ -22,6 +22,8 @@ MAX_UNANSWERED = 32
 MAX_OPERATIONS = 1_000
 WRITE_PATIENCE_S = 10.0
 LAST_POSTINGS_S = 0.05
+# A write that fails says that the client is gone: gRPC is about to cancel the request.
+GONE_S = 1.0
 FORGET_EVERY_S = 30.0
 
 
@@ -107,6 +109,9 @@ class Session:
                     await self._context.write(parcel.response)
             except TimeoutError as error:
                 raise SlowReader from error
+            except grpc.aio.BaseError:
+                await asyncio.sleep(GONE_S)
+                return
             self._writing = False
             self._unanswered -= parcel.answers
             self._written.set()

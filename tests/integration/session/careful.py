@@ -27,8 +27,8 @@ QUICKLY = [
     ("grpc.use_local_subchannel_pool", 1),
 ]
 Step = Sequence[Any]
-# Called when a message was sent, before its answer is read: it may cut.
-Fault = Callable[[Stream], Any]
+# Called with the last operation's id when a message was sent: cuts the stream.
+Fault = Callable[[Stream, int], Any]
 
 
 class Cut(Exception):
@@ -62,13 +62,15 @@ class CarefulGateway:
         try:
             ids = await session.send(*step)
             if fault is not None:
-                await fault(session)
+                await fault(session, ids[-1])
                 raise Cut
             for operation_id, request in zip(ids, step, strict=True):
                 self._note(request, await self._last_answer(session, operation_id, request))
-        except (AssertionError, grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            if not session.ended and not isinstance(error, grpc.aio.AioRpcError):
+        except AssertionError as error:
+            if not session.ended:
                 raise
+            raise Cut from error
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             raise Cut from error
 
     async def _last_answer(

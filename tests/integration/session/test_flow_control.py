@@ -1,5 +1,7 @@
 """What bounds a stream: unanswered messages, a client that does not read, messages too big."""
 
+import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -21,6 +23,7 @@ OK = grpc.StatusCode.OK
 # The transport keeps little for a client that does not read: two of the answers below are more.
 NARROW = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 32_768)]
 NONSENSE = pb.SessionRequest(operations=[pb.Operation(id=10_000 + each) for each in range(300)])
+SOON_S = 1.5  # long enough to see that a stream is held up
 MORE = 24  # beyond those that are read: few enough for the transport to take them
 
 
@@ -69,7 +72,7 @@ async def test_no_more_messages_are_read_than_may_be_unanswered(
 async def test_a_client_that_does_not_read_is_ended(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "WRITE_PATIENCE_S", 0.3)
+    monkeypatch.setattr(serving, "WRITE_PATIENCE_S", SOON_S)
     async with lazy_reader(installation) as session:
         await flood(session)
         await held_up(installation)
@@ -81,14 +84,27 @@ async def test_a_client_that_does_not_read_is_ended(
 async def test_a_client_that_never_reads_again_holds_up_neither_others_nor_the_servers_end(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "WRITE_PATIENCE_S", 0.1)
+    monkeypatch.setattr(serving, "WRITE_PATIENCE_S", SOON_S)
     async with AsyncExitStack() as hanging, install() as installation:
         session = await hanging.enter_async_context(lazy_reader(installation))
         await flood(session)
+        await held_up(installation)
         await gone(installation)
         async with stream(installation.channel, ADMIN_KEY) as another:
             [answer] = await another.ask(pb.ChargeRequest())
             assert answer.error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+
+
+async def test_a_client_that_leaves_while_it_is_written_to_is_no_trouble(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        async with lazy_reader(installation) as session:
+            await flood(session)
+            await held_up(installation)
+        await gone(installation)
+    gc.collect()  # whoever dropped an error is found out now
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 async def test_a_client_that_reads_slowly_is_served_to_the_end(

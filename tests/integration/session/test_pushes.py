@@ -9,7 +9,7 @@ import pytest
 from server.calls.session import stream as serving
 from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import ADMIN_KEY, Installation, installed
+from tests.integration.api.installation import ADMIN_KEY, Installation, eventually, installed
 from tests.integration.api.stream import Stream, server_side, stream
 from tests.integration.session.test_order import node_of
 from tests.proxy import Proxy
@@ -200,6 +200,9 @@ async def test_a_call_that_is_silent_beyond_its_lease_is_forgotten(
         await installation.tenant(balance=1_000_000)
         await session.ask(Gateway(installation.admin).authorization("c1"))
         side = await server_side(installation)
-        while side.carried("acme"):
-            await asyncio.sleep(0.01)
+
+        async def is_forgotten() -> bool:
+            return not side.carried("acme")
+
+        await eventually(is_forgotten)
         assert not side._operations.carried._calls
