@@ -50,10 +50,18 @@ do
     )
   end
 
+  -- Whether the dates before the latest can be read.
+  local function has_days(earlier)
+    local good, days = pcall(cmsgpack.unpack, earlier)
+    return good and type(days) == 'table'
+  end
+
   -- Reads a record that ends where its text ends.
   local function unpack_record(format, length, packed)
     local record = { pcall(struct.unpack, format, packed) }
-    if record[1] and record[length] == #packed + 1 then
+    if record[1] and record[length] == #packed + 1
+        and (record[EARLIER_DAYS] == '' or format == DEBIT_RECORD or has_days(record[EARLIER_DAYS]))
+    then
       record[CHANGED] = false
       return record
     end
