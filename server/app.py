@@ -11,8 +11,10 @@ from redis.exceptions import RedisError
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
+from ledger.documents.archive import Documents
 from ledger.journal import Journal
 from ledger.keys import ApiKeys
+from ledger.organisations.register import Organisations
 from ledger.ownership import Ownership
 from ledger.pool import Pool, open_pool
 from ledger.refusals import Refusals
@@ -32,9 +34,12 @@ from server.background.posting import OutboxPoster
 from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
+from server.billing.documents import DocumentDesk
 from server.billing.keys import KeyDesk
+from server.billing.organisations import OrganisationDesk
 from server.billing.pending_debits import PendingDebits
 from server.billing.service import BillingService
+from server.billing.settlement_queue import SettlementQueue
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.calls.desk import CallDesk
@@ -43,6 +48,7 @@ from server.calls.lookup import CallLookup
 from server.calls.price_book import PriceBook
 from server.calls.refusal_log import RefusalLog
 from server.calls.service import CallAuthorizationService
+from server.documents.printing import print_pdf
 from server.grpc_server import Service, grpc_server
 from server.http import application, http_server
 from server.interceptors.authentication import Authentication
@@ -120,10 +126,12 @@ class Parts:
         assert settings.postgres_dsn is not None
         self._shards = range(settings.shards)
         self._dsn = settings.postgres_dsn.get_secret_value()
+        self._seller, self._vat_percent = settings.seller(), settings.vat_percent
         # the ledger
         self._pool = pool
         self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
         self.calls, self.journal = Calls(pool), Journal(pool)
+        self.organisations, self.documents = Organisations(pool), Documents(pool, print_pdf)
         # the live store
         self.readers = [ShardReader(topology, shard) for shard in self._shards]
         # the poster and the applier wait for new entries; their reads must not hold up others
@@ -191,6 +199,15 @@ class Parts:
             SettledCallDesk(self.calls),
             KeyDesk(self.keys),
             self.auditor,
+            OrganisationDesk(self.organisations, debits),
+            DocumentDesk(
+                self.documents,
+                self.tenants,
+                debits,
+                SettlementQueue(self.store, self.readers),
+                self._seller,
+                self._vat_percent,
+            ),
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server

@@ -1,0 +1,25 @@
+"""What the live store has settled and the ledger does not hold yet."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quota.outbox import UnreadableEntry
+from quota.store import QuotaStore, ShardReader
+
+
+class SettlementQueue:
+    """Tells whether a time is wholly in the ledger: entries are posted in their order."""
+
+    def __init__(self, store: QuotaStore, readers: Sequence[ShardReader]) -> None:
+        self._store, self._readers = store, readers
+
+    async def holds_before(self, tenant_id: str, moment: datetime) -> bool:
+        """Whether something from before `moment` may be missing for the tenant."""
+        reader = self._readers[self._store.line_of(tenant_id).shard]
+        state = await reader.state()
+        first = await reader.outbox_after(state.posted_n, 1, None)
+        if not first or isinstance(first[0], UnreadableEntry):
+            return bool(first)
+        (entry,) = first
+        at_ms = getattr(entry, "settled_at_ms", None) or entry.at_ms
+        return bool(at_ms < moment.timestamp() * 1000)
