@@ -25,9 +25,7 @@ PRICE_BOOK_REQUEST = "built-in-price-book-1"
 
 async def prepare(settings: Settings, dsn: str) -> None:
     """Makes the ledger ready; repeating it changes nothing. Raises Misconfigured."""
-    missing = missing_settings(settings.seller())
-    if missing:
-        log.warning("invoices and acts cannot be issued", unset=missing)
+    warn_of_missing_seller(settings)
     try:
         await migrate(dsn)
         pool = await open_pool(dsn, max_size=2)
@@ -48,6 +46,13 @@ async def prepare(settings: Settings, dsn: str) -> None:
         ) from error
     except (MigrationRefused, LedgerError) as error:
         raise Misconfigured(f"The ledger is not usable (TOLLGATE_POSTGRES_DSN): {error}") from error
+
+
+def warn_of_missing_seller(settings: Settings) -> None:
+    """Says at start what invoices and acts will need; everything else works without."""
+    missing = missing_settings(settings.seller())
+    if missing:
+        log.warning("invoices and acts cannot be issued", unset=missing)
 
 
 def admin_key(settings: Settings) -> str:
