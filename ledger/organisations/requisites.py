@@ -145,9 +145,10 @@ def check_account(field: str, account: str, bik: str) -> Fault | None:
         return Fault(field, "ACCOUNT_FORM", must)
     if check_bik(bik) is None and not account_fits_bik(account, bik):
         must = (
-            "must belong to the bank of the BIK: its check digit does not fit, so one of the two "
+            "must belong to the bank of the BIK: its check digit does not fit, "
+            "so one of the two has a misprint"
         )
-        return Fault(field, "ACCOUNT_CHECKSUM", must + "has a misprint")
+        return Fault(field, "ACCOUNT_CHECKSUM", must)
     return None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from quota.outbox import UnreadableEntry
+from quota.outbox import SettledEntry, UnreadableEntry
 from quota.store import QuotaStore, ShardReader
 
 
@@ -18,8 +18,10 @@ class SettlementQueue:
         reader = self._readers[self._store.line_of(tenant_id).shard]
         state = await reader.state()
         first = await reader.outbox_after(state.posted_n, 1, None)
-        if not first or isinstance(first[0], UnreadableEntry):
-            return bool(first)
-        (entry,) = first
-        at_ms = getattr(entry, "settled_at_ms", None) or entry.at_ms
-        return bool(at_ms < moment.timestamp() * 1000)
+        if not first:
+            return False
+        if isinstance(first[0], UnreadableEntry):
+            return True
+        entry = first[0]
+        at_ms = entry.settled_at_ms if isinstance(entry, SettledEntry) else entry.at_ms
+        return at_ms < moment.timestamp() * 1000

@@ -3,31 +3,31 @@
 isort:skip_file
 The administrators' API: tenants, balances, limits, tariffs, calls, keys, audit, documents."""
 
-import builtins
-import collections.abc
-import google.protobuf.descriptor
-import google.protobuf.field_mask_pb2
-import google.protobuf.internal.containers
-import google.protobuf.internal.enum_type_wrapper
-import google.protobuf.message
-import google.protobuf.timestamp_pb2
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from tollgate.v1 import common_pb2 as _common_pb2
+import builtins as _builtins
 import sys
-import tollgate.v1.common_pb2
-import typing
+import typing as _typing
 
-if sys.version_info >= (3, 10):
-    import typing as typing_extensions
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    import typing_extensions
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
 class _RateUnit:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _RateUnitEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RateUnit.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _RateUnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RateUnit.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     RATE_UNIT_UNSPECIFIED: _RateUnit.ValueType  # 0
     """Takes the meter's own unit: 1,000 for tokens, a minute for meters in ms, one for reports."""
     RATE_UNIT_PER_1K: _RateUnit.ValueType  # 1
@@ -48,14 +48,14 @@ RATE_UNIT_PER_MINUTE: RateUnit.ValueType  # 2
 """Per minute; the meter counts milliseconds."""
 RATE_UNIT_PER_CALL: RateUnit.ValueType  # 3
 """Per one, as for a fee per call."""
-Global___RateUnit: typing_extensions.TypeAlias = RateUnit
+Global___RateUnit: _TypeAlias = RateUnit  # noqa: Y015
 
 class _RoundingMode:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _RoundingModeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RoundingMode.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _RoundingModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RoundingMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     ROUNDING_MODE_UNSPECIFIED: _RoundingMode.ValueType  # 0
     """HALF_UP."""
     ROUNDING_MODE_HALF_UP: _RoundingMode.ValueType  # 1
@@ -80,149 +80,165 @@ ROUNDING_MODE_UP: RoundingMode.ValueType  # 3
 """Up."""
 ROUNDING_MODE_DOWN: RoundingMode.ValueType  # 4
 """Down."""
-Global___RoundingMode: typing_extensions.TypeAlias = RoundingMode
+Global___RoundingMode: _TypeAlias = RoundingMode  # noqa: Y015
 
-@typing.final
-class Limits(google.protobuf.message.Message):
+@_typing.final
+class Limits(_message.Message):
     """Bounds what a tenant's calls may cost. An absent limit does not bound."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DAILY_CAP_MICROS_FIELD_NUMBER: builtins.int
-    CREDIT_LIMIT_MICROS_FIELD_NUMBER: builtins.int
-    CONCURRENT_CALLS_FIELD_NUMBER: builtins.int
-    CALL_COST_LIMIT_MICROS_FIELD_NUMBER: builtins.int
-    LOW_BALANCE_THRESHOLD_MICROS_FIELD_NUMBER: builtins.int
-    daily_cap_micros: builtins.int
+    DAILY_CAP_MICROS_FIELD_NUMBER: _builtins.int
+    CREDIT_LIMIT_MICROS_FIELD_NUMBER: _builtins.int
+    CONCURRENT_CALLS_FIELD_NUMBER: _builtins.int
+    CALL_COST_LIMIT_MICROS_FIELD_NUMBER: _builtins.int
+    LOW_BALANCE_THRESHOLD_MICROS_FIELD_NUMBER: _builtins.int
+    daily_cap_micros: _builtins.int
     """The most that may be charged on one calendar day, in micros, 0 to 10^12."""
-    credit_limit_micros: builtins.int
+    credit_limit_micros: _builtins.int
     """How far below zero the balance may be reserved, in micros, 0 to 10^12."""
-    concurrent_calls: builtins.int
+    concurrent_calls: _builtins.int
     """The most calls that may run at once, 0 to 10^6."""
-    call_cost_limit_micros: builtins.int
+    call_cost_limit_micros: _builtins.int
     """The most that one call may cost, in micros, 0 to 10^12."""
-    low_balance_threshold_micros: builtins.int
+    low_balance_threshold_micros: _builtins.int
     """The balance below which the tenant is to be warned, in micros, 0 to 10^12."""
     def __init__(
         self,
         *,
-        daily_cap_micros: builtins.int | None = ...,
-        credit_limit_micros: builtins.int = ...,
-        concurrent_calls: builtins.int | None = ...,
-        call_cost_limit_micros: builtins.int | None = ...,
-        low_balance_threshold_micros: builtins.int | None = ...,
+        daily_cap_micros: _builtins.int | None = ...,
+        credit_limit_micros: _builtins.int = ...,
+        concurrent_calls: _builtins.int | None = ...,
+        call_cost_limit_micros: _builtins.int | None = ...,
+        low_balance_threshold_micros: _builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "concurrent_calls", b"concurrent_calls", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "concurrent_calls", b"concurrent_calls", "credit_limit_micros", b"credit_limit_micros", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]) -> None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros"]) -> typing.Literal["call_cost_limit_micros"] | None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_concurrent_calls", b"_concurrent_calls"]) -> typing.Literal["concurrent_calls"] | None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]) -> typing.Literal["daily_cap_micros"] | None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_low_balance_threshold_micros", b"_low_balance_threshold_micros"]) -> typing.Literal["low_balance_threshold_micros"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "concurrent_calls", b"concurrent_calls", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "concurrent_calls", b"concurrent_calls", "credit_limit_micros", b"credit_limit_micros", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__call_cost_limit_micros: _TypeAlias = _typing.Literal["call_cost_limit_micros"]  # noqa: Y015
+    _WhichOneofArgType__call_cost_limit_micros: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros"]  # noqa: Y015
+    _WhichOneofReturnType__concurrent_calls: _TypeAlias = _typing.Literal["concurrent_calls"]  # noqa: Y015
+    _WhichOneofArgType__concurrent_calls: _TypeAlias = _typing.Literal["_concurrent_calls", b"_concurrent_calls"]  # noqa: Y015
+    _WhichOneofReturnType__daily_cap_micros: _TypeAlias = _typing.Literal["daily_cap_micros"]  # noqa: Y015
+    _WhichOneofArgType__daily_cap_micros: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]  # noqa: Y015
+    _WhichOneofReturnType__low_balance_threshold_micros: _TypeAlias = _typing.Literal["low_balance_threshold_micros"]  # noqa: Y015
+    _WhichOneofArgType__low_balance_threshold_micros: _TypeAlias = _typing.Literal["_low_balance_threshold_micros", b"_low_balance_threshold_micros"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__call_cost_limit_micros) -> _WhichOneofReturnType__call_cost_limit_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__concurrent_calls) -> _WhichOneofReturnType__concurrent_calls | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__daily_cap_micros) -> _WhichOneofReturnType__daily_cap_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low_balance_threshold_micros) -> _WhichOneofReturnType__low_balance_threshold_micros | None: ...
 
-Global___Limits: typing_extensions.TypeAlias = Limits
+Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
-@typing.final
-class Tenant(google.protobuf.message.Message):
+@_typing.final
+class Tenant(_message.Message):
     """Is the paying account."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    CURRENCY_FIELD_NUMBER: builtins.int
-    TIME_ZONE_FIELD_NUMBER: builtins.int
-    NEXT_TIME_ZONE_FIELD_NUMBER: builtins.int
-    ZONE_STARTS_AT_FIELD_NUMBER: builtins.int
-    TARIFF_FIELD_NUMBER: builtins.int
-    LIMITS_FIELD_NUMBER: builtins.int
-    SUSPENDED_FIELD_NUMBER: builtins.int
-    VERSION_FIELD_NUMBER: builtins.int
-    CREATED_AT_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    NEXT_TIME_ZONE_FIELD_NUMBER: _builtins.int
+    ZONE_STARTS_AT_FIELD_NUMBER: _builtins.int
+    TARIFF_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id; matches ^[A-Za-z0-9_.@:+-]{1,64}$ and never changes."""
-    name: builtins.str
+    name: _builtins.str
     """The name that people read; 1 to 200 characters."""
-    currency: builtins.str
+    currency: _builtins.str
     """ISO 4217 code of the tenant's currency; never changes."""
-    time_zone: builtins.str
+    time_zone: _builtins.str
     """IANA name of the time zone in which the tenant's days are counted."""
-    next_time_zone: builtins.str
+    next_time_zone: _builtins.str
     """The time zone that starts at zone_starts_at, after a change; output only."""
-    tariff: builtins.str
+    tariff: _builtins.str
     """The tariff's name; its newest version in force prices new calls. Its currency is the tenant's."""
-    suspended: builtins.bool
+    suspended: _builtins.bool
     """Whether new calls are refused and running ones finish."""
-    version: builtins.int
+    version: _builtins.int
     """Counts the tenant's changes without gaps; output only."""
-    @property
-    def zone_starts_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def zone_starts_at(self) -> _timestamp_pb2.Timestamp:
         """When next_time_zone starts; output only."""
 
-    @property
+    @_builtins.property
     def limits(self) -> Global___Limits:
         """The limits."""
 
-    @property
-    def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the tenant was created; output only."""
 
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        name: builtins.str = ...,
-        currency: builtins.str = ...,
-        time_zone: builtins.str = ...,
-        next_time_zone: builtins.str = ...,
-        zone_starts_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        tariff: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        next_time_zone: _builtins.str = ...,
+        zone_starts_at: _timestamp_pb2.Timestamp | None = ...,
+        tariff: _builtins.str = ...,
         limits: Global___Limits | None = ...,
-        suspended: builtins.bool = ...,
-        version: builtins.int = ...,
-        created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        suspended: _builtins.bool = ...,
+        version: _builtins.int = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["created_at", b"created_at", "limits", b"limits", "zone_starts_at", b"zone_starts_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["created_at", b"created_at", "currency", b"currency", "limits", b"limits", "name", b"name", "next_time_zone", b"next_time_zone", "suspended", b"suspended", "tariff", b"tariff", "tenant_id", b"tenant_id", "time_zone", b"time_zone", "version", b"version", "zone_starts_at", b"zone_starts_at"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "limits", b"limits", "zone_starts_at", b"zone_starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "currency", b"currency", "limits", b"limits", "name", b"name", "next_time_zone", b"next_time_zone", "suspended", b"suspended", "tariff", b"tariff", "tenant_id", b"tenant_id", "time_zone", b"time_zone", "version", b"version", "zone_starts_at", b"zone_starts_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Tenant: typing_extensions.TypeAlias = Tenant
+Global___Tenant: _TypeAlias = Tenant  # noqa: Y015
 
-@typing.final
-class CreateTenantRequest(google.protobuf.message.Message):
+@_typing.final
+class CreateTenantRequest(_message.Message):
     """Asks to create a tenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation; matches ^[A-Za-z0-9_.@:+-]{1,64}$."""
-    @property
+    @_builtins.property
     def tenant(self) -> Global___Tenant:
         """The tenant. Left out: time_zone UTC, currency USD, tariff "standard"."""
 
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
         tenant: Global___Tenant | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tenant", b"tenant"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["request_id", b"request_id", "tenant", b"tenant"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateTenantRequest: typing_extensions.TypeAlias = CreateTenantRequest
+Global___CreateTenantRequest: _TypeAlias = CreateTenantRequest  # noqa: Y015
 
-@typing.final
-class CreateTenantResponse(google.protobuf.message.Message):
+@_typing.final
+class CreateTenantResponse(_message.Message):
     """Answers CreateTenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_FIELD_NUMBER: builtins.int
-    @property
+    TENANT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def tenant(self) -> Global___Tenant:
         """The tenant as created."""
 
@@ -231,37 +247,44 @@ class CreateTenantResponse(google.protobuf.message.Message):
         *,
         tenant: Global___Tenant | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tenant", b"tenant"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["tenant", b"tenant"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateTenantResponse: typing_extensions.TypeAlias = CreateTenantResponse
+Global___CreateTenantResponse: _TypeAlias = CreateTenantResponse  # noqa: Y015
 
-@typing.final
-class GetTenantRequest(google.protobuf.message.Message):
+@_typing.final
+class GetTenantRequest(_message.Message):
     """Asks for one tenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetTenantRequest: typing_extensions.TypeAlias = GetTenantRequest
+Global___GetTenantRequest: _TypeAlias = GetTenantRequest  # noqa: Y015
 
-@typing.final
-class GetTenantResponse(google.protobuf.message.Message):
+@_typing.final
+class GetTenantResponse(_message.Message):
     """Answers GetTenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_FIELD_NUMBER: builtins.int
-    @property
+    TENANT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def tenant(self) -> Global___Tenant:
         """The tenant."""
 
@@ -270,74 +293,85 @@ class GetTenantResponse(google.protobuf.message.Message):
         *,
         tenant: Global___Tenant | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tenant", b"tenant"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["tenant", b"tenant"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetTenantResponse: typing_extensions.TypeAlias = GetTenantResponse
+Global___GetTenantResponse: _TypeAlias = GetTenantResponse  # noqa: Y015
 
-@typing.final
-class ListTenantsRequest(google.protobuf.message.Message):
+@_typing.final
+class ListTenantsRequest(_message.Message):
     """Asks for tenants."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    PAGE_SIZE_FIELD_NUMBER: builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    page_size: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
-    page_token: builtins.str
+    page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
     def __init__(
         self,
         *,
-        page_size: builtins.int = ...,
-        page_token: builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListTenantsRequest: typing_extensions.TypeAlias = ListTenantsRequest
+Global___ListTenantsRequest: _TypeAlias = ListTenantsRequest  # noqa: Y015
 
-@typing.final
-class ListTenantsResponse(google.protobuf.message.Message):
+@_typing.final
+class ListTenantsResponse(_message.Message):
     """Answers ListTenants."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANTS_FIELD_NUMBER: builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    next_page_token: builtins.str
+    TENANTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
-    @property
-    def tenants(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Tenant]:
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tenant]:
         """The tenants, by id."""
 
     def __init__(
         self,
         *,
-        tenants: collections.abc.Iterable[Global___Tenant] | None = ...,
-        next_page_token: builtins.str = ...,
+        tenants: _abc.Iterable[Global___Tenant] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "tenants", b"tenants"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tenants", b"tenants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListTenantsResponse: typing_extensions.TypeAlias = ListTenantsResponse
+Global___ListTenantsResponse: _TypeAlias = ListTenantsResponse  # noqa: Y015
 
-@typing.final
-class UpdateTenantRequest(google.protobuf.message.Message):
+@_typing.final
+class UpdateTenantRequest(_message.Message):
     """Asks to change a tenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_FIELD_NUMBER: builtins.int
-    UPDATE_MASK_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    @property
+    @_builtins.property
     def tenant(self) -> Global___Tenant:
         """The tenant's id and the new values."""
 
-    @property
-    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Which fields to take: name, time_zone, tariff, suspended, limits, or one limit as
         limits.daily_cap_micros. An absent limit that is named is removed. Required.
         """
@@ -345,23 +379,26 @@ class UpdateTenantRequest(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
         tenant: Global___Tenant | None = ...,
-        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tenant", b"tenant", "update_mask", b"update_mask"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["request_id", b"request_id", "tenant", b"tenant", "update_mask", b"update_mask"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "tenant", b"tenant", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UpdateTenantRequest: typing_extensions.TypeAlias = UpdateTenantRequest
+Global___UpdateTenantRequest: _TypeAlias = UpdateTenantRequest  # noqa: Y015
 
-@typing.final
-class UpdateTenantResponse(google.protobuf.message.Message):
+@_typing.final
+class UpdateTenantResponse(_message.Message):
     """Answers UpdateTenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_FIELD_NUMBER: builtins.int
-    @property
+    TENANT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def tenant(self) -> Global___Tenant:
         """The tenant as changed."""
 
@@ -370,331 +407,372 @@ class UpdateTenantResponse(google.protobuf.message.Message):
         *,
         tenant: Global___Tenant | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tenant", b"tenant"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["tenant", b"tenant"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UpdateTenantResponse: typing_extensions.TypeAlias = UpdateTenantResponse
+Global___UpdateTenantResponse: _TypeAlias = UpdateTenantResponse  # noqa: Y015
 
-@typing.final
-class GetBalanceRequest(google.protobuf.message.Message):
+@_typing.final
+class GetBalanceRequest(_message.Message):
     """Asks for a balance."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetBalanceRequest: typing_extensions.TypeAlias = GetBalanceRequest
+Global___GetBalanceRequest: _TypeAlias = GetBalanceRequest  # noqa: Y015
 
-@typing.final
-class GetBalanceResponse(google.protobuf.message.Message):
+@_typing.final
+class GetBalanceResponse(_message.Message):
     """Answers GetBalance, all from one moment of the live store."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    CURRENCY_FIELD_NUMBER: builtins.int
-    BALANCE_MICROS_FIELD_NUMBER: builtins.int
-    RESERVED_MICROS_FIELD_NUMBER: builtins.int
-    AVAILABLE_MICROS_FIELD_NUMBER: builtins.int
-    SPENT_TODAY_MICROS_FIELD_NUMBER: builtins.int
-    DAILY_CAP_MICROS_FIELD_NUMBER: builtins.int
-    RESETS_AT_FIELD_NUMBER: builtins.int
-    ACTIVE_CALLS_FIELD_NUMBER: builtins.int
-    UNPOSTED_MICROS_FIELD_NUMBER: builtins.int
-    currency: builtins.str
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    BALANCE_MICROS_FIELD_NUMBER: _builtins.int
+    RESERVED_MICROS_FIELD_NUMBER: _builtins.int
+    AVAILABLE_MICROS_FIELD_NUMBER: _builtins.int
+    SPENT_TODAY_MICROS_FIELD_NUMBER: _builtins.int
+    DAILY_CAP_MICROS_FIELD_NUMBER: _builtins.int
+    RESETS_AT_FIELD_NUMBER: _builtins.int
+    ACTIVE_CALLS_FIELD_NUMBER: _builtins.int
+    UNPOSTED_MICROS_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
     """The tenant's currency, ISO 4217."""
-    balance_micros: builtins.int
+    balance_micros: _builtins.int
     """The tenant's own money, in micros; negative while credit is used."""
-    reserved_micros: builtins.int
+    reserved_micros: _builtins.int
     """Money held by running calls, in micros."""
-    available_micros: builtins.int
+    available_micros: _builtins.int
     """balance + credit limit − reserved, in micros."""
-    spent_today_micros: builtins.int
+    spent_today_micros: _builtins.int
     """Money charged today in the tenant's time zone, in micros."""
-    daily_cap_micros: builtins.int
+    daily_cap_micros: _builtins.int
     """The daily cap in micros; absent when there is none."""
-    active_calls: builtins.int
+    active_calls: _builtins.int
     """Calls that hold a reservation."""
-    unposted_micros: builtins.int
+    unposted_micros: _builtins.int
     """Money charged by calls that are not in the ledger yet, in micros."""
-    @property
-    def resets_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def resets_at(self) -> _timestamp_pb2.Timestamp:
         """When the running day ends."""
 
     def __init__(
         self,
         *,
-        currency: builtins.str = ...,
-        balance_micros: builtins.int = ...,
-        reserved_micros: builtins.int = ...,
-        available_micros: builtins.int = ...,
-        spent_today_micros: builtins.int = ...,
-        daily_cap_micros: builtins.int | None = ...,
-        resets_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        active_calls: builtins.int = ...,
-        unposted_micros: builtins.int = ...,
+        currency: _builtins.str = ...,
+        balance_micros: _builtins.int = ...,
+        reserved_micros: _builtins.int = ...,
+        available_micros: _builtins.int = ...,
+        spent_today_micros: _builtins.int = ...,
+        daily_cap_micros: _builtins.int | None = ...,
+        resets_at: _timestamp_pb2.Timestamp | None = ...,
+        active_calls: _builtins.int = ...,
+        unposted_micros: _builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "daily_cap_micros", b"daily_cap_micros", "resets_at", b"resets_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "active_calls", b"active_calls", "available_micros", b"available_micros", "balance_micros", b"balance_micros", "currency", b"currency", "daily_cap_micros", b"daily_cap_micros", "reserved_micros", b"reserved_micros", "resets_at", b"resets_at", "spent_today_micros", b"spent_today_micros", "unposted_micros", b"unposted_micros"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]) -> typing.Literal["daily_cap_micros"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "daily_cap_micros", b"daily_cap_micros", "resets_at", b"resets_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "active_calls", b"active_calls", "available_micros", b"available_micros", "balance_micros", b"balance_micros", "currency", b"currency", "daily_cap_micros", b"daily_cap_micros", "reserved_micros", b"reserved_micros", "resets_at", b"resets_at", "spent_today_micros", b"spent_today_micros", "unposted_micros", b"unposted_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__daily_cap_micros: _TypeAlias = _typing.Literal["daily_cap_micros"]  # noqa: Y015
+    _WhichOneofArgType__daily_cap_micros: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__daily_cap_micros) -> _WhichOneofReturnType__daily_cap_micros | None: ...
 
-Global___GetBalanceResponse: typing_extensions.TypeAlias = GetBalanceResponse
+Global___GetBalanceResponse: _TypeAlias = GetBalanceResponse  # noqa: Y015
 
-@typing.final
-class AdjustBalanceRequest(google.protobuf.message.Message):
+@_typing.final
+class AdjustBalanceRequest(_message.Message):
     """Asks to credit or debit a tenant."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    AMOUNT_MICROS_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    amount_micros: builtins.int
+    amount_micros: _builtins.int
     """What to add, in micros; negative debits. Not 0, at most 10^12 either way."""
-    reason: builtins.str
+    reason: _builtins.str
     """Why, for the history; 1 to 200 characters."""
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
-        amount_micros: builtins.int = ...,
-        reason: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        amount_micros: _builtins.int = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["amount_micros", b"amount_micros", "reason", b"reason", "request_id", b"request_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "reason", b"reason", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AdjustBalanceRequest: typing_extensions.TypeAlias = AdjustBalanceRequest
+Global___AdjustBalanceRequest: _TypeAlias = AdjustBalanceRequest  # noqa: Y015
 
-@typing.final
-class AdjustBalanceResponse(google.protobuf.message.Message):
+@_typing.final
+class AdjustBalanceResponse(_message.Message):
     """Answers AdjustBalance."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    SETTLEMENT_FIELD_NUMBER: builtins.int
-    BALANCE_MICROS_FIELD_NUMBER: builtins.int
-    settlement: tollgate.v1.common_pb2.Settlement.ValueType
+    SETTLEMENT_FIELD_NUMBER: _builtins.int
+    BALANCE_MICROS_FIELD_NUMBER: _builtins.int
+    settlement: _common_pb2.Settlement.ValueType
     """Whether the adjustment is in the ledger: a credit is POSTED; a debit may be ACCEPTED, repeat
     the request until it is POSTED.
     """
-    balance_micros: builtins.int
+    balance_micros: _builtins.int
     """The live balance after it, in micros; current, also on a repeat."""
     def __init__(
         self,
         *,
-        settlement: tollgate.v1.common_pb2.Settlement.ValueType = ...,
-        balance_micros: builtins.int = ...,
+        settlement: _common_pb2.Settlement.ValueType = ...,
+        balance_micros: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["balance_micros", b"balance_micros", "settlement", b"settlement"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_micros", b"balance_micros", "settlement", b"settlement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AdjustBalanceResponse: typing_extensions.TypeAlias = AdjustBalanceResponse
+Global___AdjustBalanceResponse: _TypeAlias = AdjustBalanceResponse  # noqa: Y015
 
-@typing.final
-class Rounding(google.protobuf.message.Message):
+@_typing.final
+class Rounding(_message.Message):
     """Says how components are rounded."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    MODE_FIELD_NUMBER: builtins.int
-    QUANTUM_MICROS_FIELD_NUMBER: builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    QUANTUM_MICROS_FIELD_NUMBER: _builtins.int
     mode: Global___RoundingMode.ValueType
     """The direction."""
-    quantum_micros: builtins.int
+    quantum_micros: _builtins.int
     """The step in micros, 1 to 10^6; 0 means 1."""
     def __init__(
         self,
         *,
         mode: Global___RoundingMode.ValueType = ...,
-        quantum_micros: builtins.int = ...,
+        quantum_micros: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["mode", b"mode", "quantum_micros", b"quantum_micros"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "quantum_micros", b"quantum_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Rounding: typing_extensions.TypeAlias = Rounding
+Global___Rounding: _TypeAlias = Rounding  # noqa: Y015
 
-@typing.final
-class Increment(google.protobuf.message.Message):
+@_typing.final
+class Increment(_message.Message):
     """Bills time in steps: the first step, then further ones, each begun step in full."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    INITIAL_MS_FIELD_NUMBER: builtins.int
-    NEXT_MS_FIELD_NUMBER: builtins.int
-    initial_ms: builtins.int
+    INITIAL_MS_FIELD_NUMBER: _builtins.int
+    NEXT_MS_FIELD_NUMBER: _builtins.int
+    initial_ms: _builtins.int
     """The first step in ms, at least 1."""
-    next_ms: builtins.int
+    next_ms: _builtins.int
     """Each further step in ms, at least 1."""
     def __init__(
         self,
         *,
-        initial_ms: builtins.int = ...,
-        next_ms: builtins.int = ...,
+        initial_ms: _builtins.int = ...,
+        next_ms: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["initial_ms", b"initial_ms", "next_ms", b"next_ms"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["initial_ms", b"initial_ms", "next_ms", b"next_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Increment: typing_extensions.TypeAlias = Increment
+Global___Increment: _TypeAlias = Increment  # noqa: Y015
 
-@typing.final
-class MeterPrice(google.protobuf.message.Message):
+@_typing.final
+class MeterPrice(_message.Message):
     """Prices one meter of one model."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METER_FIELD_NUMBER: builtins.int
-    RATE_FIELD_NUMBER: builtins.int
-    UNIT_FIELD_NUMBER: builtins.int
-    COMPONENT_FIELD_NUMBER: builtins.int
-    INCREMENT_FIELD_NUMBER: builtins.int
-    EXPECTED_PER_MINUTE_FIELD_NUMBER: builtins.int
-    meter: builtins.str
+    METER_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    INCREMENT_FIELD_NUMBER: _builtins.int
+    EXPECTED_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    meter: _builtins.str
     """The meter's name; a glossary meter or one of the tariff's own, ^[a-z][a-z0-9_]{0,31}$."""
-    rate: builtins.str
+    rate: _builtins.str
     """The rate in currency units, as a decimal such as "0.005", 0 to 1000, at most 12 decimals."""
     unit: Global___RateUnit.ValueType
     """What the rate is for."""
-    component: builtins.str
+    component: _builtins.str
     """The component that the cost belongs to; empty takes the meter's own: llm, stt, tts, telephony,
     analytics, or the name of a meter that the tariff defines.
     """
-    expected_per_minute: builtins.int
+    expected_per_minute: _builtins.int
     """The quantity that is expected per minute of a call, 0 to 10^9; not for meters per call."""
-    @property
+    @_builtins.property
     def increment(self) -> Global___Increment:
         """Billing steps, for meters in ms; absent bills the exact time."""
 
     def __init__(
         self,
         *,
-        meter: builtins.str = ...,
-        rate: builtins.str = ...,
+        meter: _builtins.str = ...,
+        rate: _builtins.str = ...,
         unit: Global___RateUnit.ValueType = ...,
-        component: builtins.str = ...,
+        component: _builtins.str = ...,
         increment: Global___Increment | None = ...,
-        expected_per_minute: builtins.int = ...,
+        expected_per_minute: _builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["increment", b"increment"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["component", b"component", "expected_per_minute", b"expected_per_minute", "increment", b"increment", "meter", b"meter", "rate", b"rate", "unit", b"unit"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["increment", b"increment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "expected_per_minute", b"expected_per_minute", "increment", b"increment", "meter", b"meter", "rate", b"rate", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___MeterPrice: typing_extensions.TypeAlias = MeterPrice
+Global___MeterPrice: _TypeAlias = MeterPrice  # noqa: Y015
 
-@typing.final
-class ModelPrices(google.protobuf.message.Message):
+@_typing.final
+class ModelPrices(_message.Message):
     """Prices one model."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    MODEL_FIELD_NUMBER: builtins.int
-    METERS_FIELD_NUMBER: builtins.int
-    model: builtins.str
+    MODEL_FIELD_NUMBER: _builtins.int
+    METERS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
     """The model's name, as gateways give it; ^[A-Za-z0-9_.@:+-]{1,64}$."""
-    @property
-    def meters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MeterPrice]:
+    @_builtins.property
+    def meters(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeterPrice]:
         """A price for every glossary meter, and for further ones."""
 
     def __init__(
         self,
         *,
-        model: builtins.str = ...,
-        meters: collections.abc.Iterable[Global___MeterPrice] | None = ...,
+        model: _builtins.str = ...,
+        meters: _abc.Iterable[Global___MeterPrice] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["meters", b"meters", "model", b"model"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["meters", b"meters", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ModelPrices: typing_extensions.TypeAlias = ModelPrices
+Global___ModelPrices: _TypeAlias = ModelPrices  # noqa: Y015
 
-@typing.final
-class Tariff(google.protobuf.message.Message):
+@_typing.final
+class Tariff(_message.Message):
     """Is one version of a price book."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: builtins.int
-    VERSION_FIELD_NUMBER: builtins.int
-    CURRENCY_FIELD_NUMBER: builtins.int
-    EFFECTIVE_FROM_FIELD_NUMBER: builtins.int
-    FREE_PERIOD_MS_FIELD_NUMBER: builtins.int
-    ROUNDING_FIELD_NUMBER: builtins.int
-    MODELS_FIELD_NUMBER: builtins.int
-    name: builtins.str
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
+    FREE_PERIOD_MS_FIELD_NUMBER: _builtins.int
+    ROUNDING_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     """The tariff's name; ^[a-z][a-z0-9_-]{0,31}$."""
-    version: builtins.int
+    version: _builtins.int
     """1 for the first; output only."""
-    currency: builtins.str
+    currency: _builtins.str
     """ISO 4217 code."""
-    free_period_ms: builtins.int
+    free_period_ms: _builtins.int
     """Calls shorter than this cost nothing, in ms, 0 to 3600000; absent means 3000."""
-    @property
-    def effective_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def effective_from(self) -> _timestamp_pb2.Timestamp:
         """From when new calls take this version; absent means now."""
 
-    @property
+    @_builtins.property
     def rounding(self) -> Global___Rounding:
         """How components are rounded."""
 
-    @property
-    def models(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ModelPrices]:
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelPrices]:
         """The models; at least one, at most 100."""
 
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        version: builtins.int = ...,
-        currency: builtins.str = ...,
-        effective_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        free_period_ms: builtins.int | None = ...,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        effective_from: _timestamp_pb2.Timestamp | None = ...,
+        free_period_ms: _builtins.int | None = ...,
         rounding: Global___Rounding | None = ...,
-        models: collections.abc.Iterable[Global___ModelPrices] | None = ...,
+        models: _abc.Iterable[Global___ModelPrices] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_free_period_ms", b"_free_period_ms", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "rounding", b"rounding"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_free_period_ms", b"_free_period_ms", "currency", b"currency", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "models", b"models", "name", b"name", "rounding", b"rounding", "version", b"version"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_free_period_ms", b"_free_period_ms"]) -> typing.Literal["free_period_ms"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "rounding", b"rounding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms", "currency", b"currency", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "models", b"models", "name", b"name", "rounding", b"rounding", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__free_period_ms: _TypeAlias = _typing.Literal["free_period_ms"]  # noqa: Y015
+    _WhichOneofArgType__free_period_ms: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__free_period_ms) -> _WhichOneofReturnType__free_period_ms | None: ...
 
-Global___Tariff: typing_extensions.TypeAlias = Tariff
+Global___Tariff: _TypeAlias = Tariff  # noqa: Y015
 
-@typing.final
-class PutTariffRequest(google.protobuf.message.Message):
+@_typing.final
+class PutTariffRequest(_message.Message):
     """Asks to add a tariff version."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TARIFF_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TARIFF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    @property
+    @_builtins.property
     def tariff(self) -> Global___Tariff:
         """The tariff."""
 
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
         tariff: Global___Tariff | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tariff", b"tariff"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["request_id", b"request_id", "tariff", b"tariff"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tariff", b"tariff"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "tariff", b"tariff"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PutTariffRequest: typing_extensions.TypeAlias = PutTariffRequest
+Global___PutTariffRequest: _TypeAlias = PutTariffRequest  # noqa: Y015
 
-@typing.final
-class PutTariffResponse(google.protobuf.message.Message):
+@_typing.final
+class PutTariffResponse(_message.Message):
     """Answers PutTariff."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TARIFF_FIELD_NUMBER: builtins.int
-    @property
+    TARIFF_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def tariff(self) -> Global___Tariff:
         """The tariff with its version."""
 
@@ -703,194 +781,219 @@ class PutTariffResponse(google.protobuf.message.Message):
         *,
         tariff: Global___Tariff | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["tariff", b"tariff"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["tariff", b"tariff"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tariff", b"tariff"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tariff", b"tariff"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PutTariffResponse: typing_extensions.TypeAlias = PutTariffResponse
+Global___PutTariffResponse: _TypeAlias = PutTariffResponse  # noqa: Y015
 
-@typing.final
-class ListTariffsRequest(google.protobuf.message.Message):
+@_typing.final
+class ListTariffsRequest(_message.Message):
     """Asks for tariffs."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     """Only this tariff; empty means all."""
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListTariffsRequest: typing_extensions.TypeAlias = ListTariffsRequest
+Global___ListTariffsRequest: _TypeAlias = ListTariffsRequest  # noqa: Y015
 
-@typing.final
-class ListTariffsResponse(google.protobuf.message.Message):
+@_typing.final
+class ListTariffsResponse(_message.Message):
     """Answers ListTariffs."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TARIFFS_FIELD_NUMBER: builtins.int
-    @property
-    def tariffs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Tariff]:
+    TARIFFS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tariffs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tariff]:
         """The versions, by name and version."""
 
     def __init__(
         self,
         *,
-        tariffs: collections.abc.Iterable[Global___Tariff] | None = ...,
+        tariffs: _abc.Iterable[Global___Tariff] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["tariffs", b"tariffs"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tariffs", b"tariffs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListTariffsResponse: typing_extensions.TypeAlias = ListTariffsResponse
+Global___ListTariffsResponse: _TypeAlias = ListTariffsResponse  # noqa: Y015
 
-@typing.final
-class ListCallsRequest(google.protobuf.message.Message):
+@_typing.final
+class ListCallsRequest(_message.Message):
     """Asks for settled calls."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    SETTLED_FROM_FIELD_NUMBER: builtins.int
-    SETTLED_BEFORE_FIELD_NUMBER: builtins.int
-    PAGE_SIZE_FIELD_NUMBER: builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    SETTLED_FROM_FIELD_NUMBER: _builtins.int
+    SETTLED_BEFORE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
-    page_size: builtins.int
+    page_size: _builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
-    page_token: builtins.str
+    page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
-    @property
-    def settled_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def settled_from(self) -> _timestamp_pb2.Timestamp:
         """Only calls settled at or after this time."""
 
-    @property
-    def settled_before(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def settled_before(self) -> _timestamp_pb2.Timestamp:
         """Only calls settled before this time."""
 
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        settled_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        settled_before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        page_size: builtins.int = ...,
-        page_token: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        settled_from: _timestamp_pb2.Timestamp | None = ...,
+        settled_before: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["settled_before", b"settled_before", "settled_from", b"settled_from"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settled_before", b"settled_before", "settled_from", b"settled_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListCallsRequest: typing_extensions.TypeAlias = ListCallsRequest
+Global___ListCallsRequest: _TypeAlias = ListCallsRequest  # noqa: Y015
 
-@typing.final
-class ListCallsResponse(google.protobuf.message.Message):
+@_typing.final
+class ListCallsResponse(_message.Message):
     """Answers ListCalls."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    CALLS_FIELD_NUMBER: builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    next_page_token: builtins.str
+    CALLS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
-    @property
-    def calls(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tollgate.v1.common_pb2.Call]:
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Call]:
         """The calls, the newest settlement first."""
 
     def __init__(
         self,
         *,
-        calls: collections.abc.Iterable[tollgate.v1.common_pb2.Call] | None = ...,
-        next_page_token: builtins.str = ...,
+        calls: _abc.Iterable[_common_pb2.Call] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["calls", b"calls", "next_page_token", b"next_page_token"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListCallsResponse: typing_extensions.TypeAlias = ListCallsResponse
+Global___ListCallsResponse: _TypeAlias = ListCallsResponse  # noqa: Y015
 
-@typing.final
-class ApiKey(google.protobuf.message.Message):
+@_typing.final
+class ApiKey(_message.Message):
     """Is what is known of a key without its secret."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KEY_ID_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    SCOPES_FIELD_NUMBER: builtins.int
-    CREATED_AT_FIELD_NUMBER: builtins.int
-    REVOKED_AT_FIELD_NUMBER: builtins.int
-    key_id: builtins.str
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.str
     """The public part, which names the key."""
-    name: builtins.str
+    name: _builtins.str
     """What the key is for; 1 to 200 characters."""
-    @property
-    def scopes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the key may do: "gateway", "admin", "tenant:<id>". A tenant scope also bounds a gateway
         key to that tenant.
         """
 
-    @property
-    def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the key was created."""
 
-    @property
-    def revoked_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp:
         """When the key was revoked; absent while it is valid."""
 
     def __init__(
         self,
         *,
-        key_id: builtins.str = ...,
-        name: builtins.str = ...,
-        scopes: collections.abc.Iterable[builtins.str] | None = ...,
-        created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        revoked_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        key_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["created_at", b"created_at", "revoked_at", b"revoked_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["created_at", b"created_at", "key_id", b"key_id", "name", b"name", "revoked_at", b"revoked_at", "scopes", b"scopes"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "revoked_at", b"revoked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "key_id", b"key_id", "name", b"name", "revoked_at", b"revoked_at", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ApiKey: typing_extensions.TypeAlias = ApiKey
+Global___ApiKey: _TypeAlias = ApiKey  # noqa: Y015
 
-@typing.final
-class CreateApiKeyRequest(google.protobuf.message.Message):
+@_typing.final
+class CreateApiKeyRequest(_message.Message):
     """Asks to create a key."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    SCOPES_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation. A repeat returns the key without its secret."""
-    name: builtins.str
+    name: _builtins.str
     """What the key is for."""
-    @property
-    def scopes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the key may do; at least one."""
 
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        name: builtins.str = ...,
-        scopes: collections.abc.Iterable[builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name", "request_id", b"request_id", "scopes", b"scopes"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateApiKeyRequest: typing_extensions.TypeAlias = CreateApiKeyRequest
+Global___CreateApiKeyRequest: _TypeAlias = CreateApiKeyRequest  # noqa: Y015
 
-@typing.final
-class CreateApiKeyResponse(google.protobuf.message.Message):
+@_typing.final
+class CreateApiKeyResponse(_message.Message):
     """Answers CreateApiKey."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: builtins.int
-    API_KEY_FIELD_NUMBER: builtins.int
-    api_key: builtins.str
+    KEY_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
     """The whole key, to be sent as "authorization: Bearer <api_key>"; shown once."""
-    @property
+    @_builtins.property
     def key(self) -> Global___ApiKey:
         """The key."""
 
@@ -898,75 +1001,91 @@ class CreateApiKeyResponse(google.protobuf.message.Message):
         self,
         *,
         key: Global___ApiKey | None = ...,
-        api_key: builtins.str = ...,
+        api_key: _builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["key", b"key"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["api_key", b"api_key", "key", b"key"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateApiKeyResponse: typing_extensions.TypeAlias = CreateApiKeyResponse
+Global___CreateApiKeyResponse: _TypeAlias = CreateApiKeyResponse  # noqa: Y015
 
-@typing.final
-class ListApiKeysRequest(google.protobuf.message.Message):
+@_typing.final
+class ListApiKeysRequest(_message.Message):
     """Asks for the keys."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListApiKeysRequest: typing_extensions.TypeAlias = ListApiKeysRequest
+Global___ListApiKeysRequest: _TypeAlias = ListApiKeysRequest  # noqa: Y015
 
-@typing.final
-class ListApiKeysResponse(google.protobuf.message.Message):
+@_typing.final
+class ListApiKeysResponse(_message.Message):
     """Answers ListApiKeys."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KEYS_FIELD_NUMBER: builtins.int
-    @property
-    def keys(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ApiKey]:
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApiKey]:
         """The keys, by creation."""
 
     def __init__(
         self,
         *,
-        keys: collections.abc.Iterable[Global___ApiKey] | None = ...,
+        keys: _abc.Iterable[Global___ApiKey] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["keys", b"keys"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListApiKeysResponse: typing_extensions.TypeAlias = ListApiKeysResponse
+Global___ListApiKeysResponse: _TypeAlias = ListApiKeysResponse  # noqa: Y015
 
-@typing.final
-class RevokeApiKeyRequest(google.protobuf.message.Message):
+@_typing.final
+class RevokeApiKeyRequest(_message.Message):
     """Asks to revoke a key."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    KEY_ID_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    key_id: builtins.str
+    key_id: _builtins.str
     """The key."""
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        key_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        key_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["key_id", b"key_id", "request_id", b"request_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___RevokeApiKeyRequest: typing_extensions.TypeAlias = RevokeApiKeyRequest
+Global___RevokeApiKeyRequest: _TypeAlias = RevokeApiKeyRequest  # noqa: Y015
 
-@typing.final
-class RevokeApiKeyResponse(google.protobuf.message.Message):
+@_typing.final
+class RevokeApiKeyResponse(_message.Message):
     """Answers RevokeApiKey."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: builtins.int
-    @property
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def key(self) -> Global___ApiKey:
         """The key as revoked."""
 
@@ -975,95 +1094,110 @@ class RevokeApiKeyResponse(google.protobuf.message.Message):
         *,
         key: Global___ApiKey | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["key", b"key"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["key", b"key"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___RevokeApiKeyResponse: typing_extensions.TypeAlias = RevokeApiKeyResponse
+Global___RevokeApiKeyResponse: _TypeAlias = RevokeApiKeyResponse  # noqa: Y015
 
-@typing.final
-class AuditRequest(google.protobuf.message.Message):
+@_typing.final
+class AuditRequest(_message.Message):
     """Asks for an audit."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    REPAIR_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    REPAIR_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """Only this tenant; empty means every tenant that the live store holds."""
-    repair: builtins.bool
+    repair: _builtins.bool
     """Whether to move live balances to the ledger's where two readings show the same difference."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        repair: builtins.bool = ...,
+        tenant_id: _builtins.str = ...,
+        repair: _builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["repair", b"repair", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["repair", b"repair", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AuditRequest: typing_extensions.TypeAlias = AuditRequest
+Global___AuditRequest: _TypeAlias = AuditRequest  # noqa: Y015
 
-@typing.final
-class AuditDifference(google.protobuf.message.Message):
+@_typing.final
+class AuditDifference(_message.Message):
     """Is one tenant whose live balance and ledger differ."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    LIVE_MICROS_FIELD_NUMBER: builtins.int
-    LEDGER_MICROS_FIELD_NUMBER: builtins.int
-    REPAIRED_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    LIVE_MICROS_FIELD_NUMBER: _builtins.int
+    LEDGER_MICROS_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
-    live_micros: builtins.int
+    live_micros: _builtins.int
     """balance + unposted in the live store, in micros."""
-    ledger_micros: builtins.int
+    ledger_micros: _builtins.int
     """The ledger's balance as of the same version and outbox number, in micros."""
-    repaired: builtins.bool
+    repaired: _builtins.bool
     """Whether the live balance was moved to the ledger's."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        live_micros: builtins.int = ...,
-        ledger_micros: builtins.int = ...,
-        repaired: builtins.bool = ...,
+        tenant_id: _builtins.str = ...,
+        live_micros: _builtins.int = ...,
+        ledger_micros: _builtins.int = ...,
+        repaired: _builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["ledger_micros", b"ledger_micros", "live_micros", b"live_micros", "repaired", b"repaired", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ledger_micros", b"ledger_micros", "live_micros", b"live_micros", "repaired", b"repaired", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AuditDifference: typing_extensions.TypeAlias = AuditDifference
+Global___AuditDifference: _TypeAlias = AuditDifference  # noqa: Y015
 
-@typing.final
-class AuditResponse(google.protobuf.message.Message):
+@_typing.final
+class AuditResponse(_message.Message):
     """Answers Audit."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANTS_FIELD_NUMBER: builtins.int
-    DIFFERENCES_FIELD_NUMBER: builtins.int
-    UNBALANCED_MICROS_FIELD_NUMBER: builtins.int
-    OUTBOX_DEPTH_FIELD_NUMBER: builtins.int
-    SET_ASIDE_FIELD_NUMBER: builtins.int
-    tenants: builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    UNBALANCED_MICROS_FIELD_NUMBER: _builtins.int
+    OUTBOX_DEPTH_FIELD_NUMBER: _builtins.int
+    SET_ASIDE_FIELD_NUMBER: _builtins.int
+    tenants: _builtins.int
     """How many tenants were compared."""
-    unbalanced_micros: builtins.int
+    unbalanced_micros: _builtins.int
     """The sum of all postings per currency that should be zero but is not, in micros, added up."""
-    outbox_depth: builtins.int
+    outbox_depth: _builtins.int
     """Outbox entries that are not posted yet."""
-    set_aside: builtins.int
+    set_aside: _builtins.int
     """Settlements set aside because rating them again gave another total."""
-    @property
-    def differences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___AuditDifference]:
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditDifference]:
         """The tenants that differ; empty is well."""
 
     def __init__(
         self,
         *,
-        tenants: builtins.int = ...,
-        differences: collections.abc.Iterable[Global___AuditDifference] | None = ...,
-        unbalanced_micros: builtins.int = ...,
-        outbox_depth: builtins.int = ...,
-        set_aside: builtins.int = ...,
+        tenants: _builtins.int = ...,
+        differences: _abc.Iterable[Global___AuditDifference] | None = ...,
+        unbalanced_micros: _builtins.int = ...,
+        outbox_depth: _builtins.int = ...,
+        set_aside: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["differences", b"differences", "outbox_depth", b"outbox_depth", "set_aside", b"set_aside", "tenants", b"tenants", "unbalanced_micros", b"unbalanced_micros"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "outbox_depth", b"outbox_depth", "set_aside", b"set_aside", "tenants", b"tenants", "unbalanced_micros", b"unbalanced_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AuditResponse: typing_extensions.TypeAlias = AuditResponse
+Global___AuditResponse: _TypeAlias = AuditResponse  # noqa: Y015

@@ -3,1002 +3,366 @@
 isort:skip_file
 The administrators' API: tenants, balances, limits, tariffs, calls, keys, audit, documents."""
 
-import abc
-import collections.abc
-import grpc
-import grpc.aio
+from collections import abc as _abc
+from grpc import aio as _aio
+from tollgate.v1 import billing_pb2 as _billing_pb2
+from tollgate.v1 import organisations_pb2 as _organisations_pb2
+import abc as _abc_1
+import grpc as _grpc
 import sys
-import tollgate.v1.billing_pb2
-import tollgate.v1.organisations_pb2
-import typing
+import typing as _typing
 
-if sys.version_info >= (3, 13):
-    import typing as typing_extensions
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
 else:
-    import typing_extensions
+    from typing_extensions import Self as _Self
 
-_T = typing.TypeVar("_T")
+_T = _typing.TypeVar("_T")
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
-_BillingServiceCreateTenantType = typing_extensions.TypeVar(
-    '_BillingServiceCreateTenantType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateTenantRequest,
-        tollgate.v1.billing_pb2.CreateTenantResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateTenantRequest,
-        tollgate.v1.billing_pb2.CreateTenantResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateTenantRequest,
-        tollgate.v1.billing_pb2.CreateTenantResponse,
-    ],
-)
 
-_BillingServiceGetTenantType = typing_extensions.TypeVar(
-    '_BillingServiceGetTenantType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetTenantRequest,
-        tollgate.v1.billing_pb2.GetTenantResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetTenantRequest,
-        tollgate.v1.billing_pb2.GetTenantResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetTenantRequest,
-        tollgate.v1.billing_pb2.GetTenantResponse,
-    ],
-)
-
-_BillingServiceListTenantsType = typing_extensions.TypeVar(
-    '_BillingServiceListTenantsType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTenantsRequest,
-        tollgate.v1.billing_pb2.ListTenantsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTenantsRequest,
-        tollgate.v1.billing_pb2.ListTenantsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTenantsRequest,
-        tollgate.v1.billing_pb2.ListTenantsResponse,
-    ],
-)
-
-_BillingServiceUpdateTenantType = typing_extensions.TypeVar(
-    '_BillingServiceUpdateTenantType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.UpdateTenantRequest,
-        tollgate.v1.billing_pb2.UpdateTenantResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.UpdateTenantRequest,
-        tollgate.v1.billing_pb2.UpdateTenantResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.UpdateTenantRequest,
-        tollgate.v1.billing_pb2.UpdateTenantResponse,
-    ],
-)
-
-_BillingServiceGetBalanceType = typing_extensions.TypeVar(
-    '_BillingServiceGetBalanceType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetBalanceRequest,
-        tollgate.v1.billing_pb2.GetBalanceResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetBalanceRequest,
-        tollgate.v1.billing_pb2.GetBalanceResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetBalanceRequest,
-        tollgate.v1.billing_pb2.GetBalanceResponse,
-    ],
-)
-
-_BillingServiceAdjustBalanceType = typing_extensions.TypeVar(
-    '_BillingServiceAdjustBalanceType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AdjustBalanceRequest,
-        tollgate.v1.billing_pb2.AdjustBalanceResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AdjustBalanceRequest,
-        tollgate.v1.billing_pb2.AdjustBalanceResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AdjustBalanceRequest,
-        tollgate.v1.billing_pb2.AdjustBalanceResponse,
-    ],
-)
-
-_BillingServicePutTariffType = typing_extensions.TypeVar(
-    '_BillingServicePutTariffType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.PutTariffRequest,
-        tollgate.v1.billing_pb2.PutTariffResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.PutTariffRequest,
-        tollgate.v1.billing_pb2.PutTariffResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.PutTariffRequest,
-        tollgate.v1.billing_pb2.PutTariffResponse,
-    ],
-)
-
-_BillingServiceListTariffsType = typing_extensions.TypeVar(
-    '_BillingServiceListTariffsType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTariffsRequest,
-        tollgate.v1.billing_pb2.ListTariffsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTariffsRequest,
-        tollgate.v1.billing_pb2.ListTariffsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTariffsRequest,
-        tollgate.v1.billing_pb2.ListTariffsResponse,
-    ],
-)
-
-_BillingServiceListCallsType = typing_extensions.TypeVar(
-    '_BillingServiceListCallsType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListCallsRequest,
-        tollgate.v1.billing_pb2.ListCallsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListCallsRequest,
-        tollgate.v1.billing_pb2.ListCallsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListCallsRequest,
-        tollgate.v1.billing_pb2.ListCallsResponse,
-    ],
-)
-
-_BillingServiceCreateApiKeyType = typing_extensions.TypeVar(
-    '_BillingServiceCreateApiKeyType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateApiKeyRequest,
-        tollgate.v1.billing_pb2.CreateApiKeyResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateApiKeyRequest,
-        tollgate.v1.billing_pb2.CreateApiKeyResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateApiKeyRequest,
-        tollgate.v1.billing_pb2.CreateApiKeyResponse,
-    ],
-)
-
-_BillingServiceListApiKeysType = typing_extensions.TypeVar(
-    '_BillingServiceListApiKeysType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListApiKeysRequest,
-        tollgate.v1.billing_pb2.ListApiKeysResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListApiKeysRequest,
-        tollgate.v1.billing_pb2.ListApiKeysResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListApiKeysRequest,
-        tollgate.v1.billing_pb2.ListApiKeysResponse,
-    ],
-)
-
-_BillingServiceRevokeApiKeyType = typing_extensions.TypeVar(
-    '_BillingServiceRevokeApiKeyType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.RevokeApiKeyRequest,
-        tollgate.v1.billing_pb2.RevokeApiKeyResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.RevokeApiKeyRequest,
-        tollgate.v1.billing_pb2.RevokeApiKeyResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.RevokeApiKeyRequest,
-        tollgate.v1.billing_pb2.RevokeApiKeyResponse,
-    ],
-)
-
-_BillingServiceAuditType = typing_extensions.TypeVar(
-    '_BillingServiceAuditType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AuditRequest,
-        tollgate.v1.billing_pb2.AuditResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AuditRequest,
-        tollgate.v1.billing_pb2.AuditResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AuditRequest,
-        tollgate.v1.billing_pb2.AuditResponse,
-    ],
-)
-
-_BillingServiceCreateOrganisationType = typing_extensions.TypeVar(
-    '_BillingServiceCreateOrganisationType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.CreateOrganisationRequest,
-        tollgate.v1.organisations_pb2.CreateOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.CreateOrganisationRequest,
-        tollgate.v1.organisations_pb2.CreateOrganisationResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.CreateOrganisationRequest,
-        tollgate.v1.organisations_pb2.CreateOrganisationResponse,
-    ],
-)
-
-_BillingServiceGetOrganisationType = typing_extensions.TypeVar(
-    '_BillingServiceGetOrganisationType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetOrganisationRequest,
-        tollgate.v1.organisations_pb2.GetOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetOrganisationRequest,
-        tollgate.v1.organisations_pb2.GetOrganisationResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetOrganisationRequest,
-        tollgate.v1.organisations_pb2.GetOrganisationResponse,
-    ],
-)
-
-_BillingServiceListOrganisationsType = typing_extensions.TypeVar(
-    '_BillingServiceListOrganisationsType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListOrganisationsRequest,
-        tollgate.v1.organisations_pb2.ListOrganisationsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListOrganisationsRequest,
-        tollgate.v1.organisations_pb2.ListOrganisationsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListOrganisationsRequest,
-        tollgate.v1.organisations_pb2.ListOrganisationsResponse,
-    ],
-)
-
-_BillingServiceUpdateOrganisationType = typing_extensions.TypeVar(
-    '_BillingServiceUpdateOrganisationType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
-        tollgate.v1.organisations_pb2.UpdateOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
-        tollgate.v1.organisations_pb2.UpdateOrganisationResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
-        tollgate.v1.organisations_pb2.UpdateOrganisationResponse,
-    ],
-)
-
-_BillingServiceArchiveOrganisationType = typing_extensions.TypeVar(
-    '_BillingServiceArchiveOrganisationType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
-        tollgate.v1.organisations_pb2.ArchiveOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
-        tollgate.v1.organisations_pb2.ArchiveOrganisationResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
-        tollgate.v1.organisations_pb2.ArchiveOrganisationResponse,
-    ],
-)
-
-_BillingServiceSetPayerType = typing_extensions.TypeVar(
-    '_BillingServiceSetPayerType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.SetPayerRequest,
-        tollgate.v1.organisations_pb2.SetPayerResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.SetPayerRequest,
-        tollgate.v1.organisations_pb2.SetPayerResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.SetPayerRequest,
-        tollgate.v1.organisations_pb2.SetPayerResponse,
-    ],
-)
-
-_BillingServiceIssueInvoiceType = typing_extensions.TypeVar(
-    '_BillingServiceIssueInvoiceType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueInvoiceRequest,
-        tollgate.v1.organisations_pb2.IssueInvoiceResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueInvoiceRequest,
-        tollgate.v1.organisations_pb2.IssueInvoiceResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueInvoiceRequest,
-        tollgate.v1.organisations_pb2.IssueInvoiceResponse,
-    ],
-)
-
-_BillingServiceIssueActType = typing_extensions.TypeVar(
-    '_BillingServiceIssueActType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueActRequest,
-        tollgate.v1.organisations_pb2.IssueActResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueActRequest,
-        tollgate.v1.organisations_pb2.IssueActResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueActRequest,
-        tollgate.v1.organisations_pb2.IssueActResponse,
-    ],
-)
-
-_BillingServiceGetDocumentType = typing_extensions.TypeVar(
-    '_BillingServiceGetDocumentType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetDocumentRequest,
-        tollgate.v1.organisations_pb2.GetDocumentResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetDocumentRequest,
-        tollgate.v1.organisations_pb2.GetDocumentResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetDocumentRequest,
-        tollgate.v1.organisations_pb2.GetDocumentResponse,
-    ],
-)
-
-_BillingServiceListDocumentsType = typing_extensions.TypeVar(
-    '_BillingServiceListDocumentsType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListDocumentsRequest,
-        tollgate.v1.organisations_pb2.ListDocumentsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListDocumentsRequest,
-        tollgate.v1.organisations_pb2.ListDocumentsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListDocumentsRequest,
-        tollgate.v1.organisations_pb2.ListDocumentsResponse,
-    ],
-)
-
-_BillingServiceDownloadDocumentType = typing_extensions.TypeVar(
-    '_BillingServiceDownloadDocumentType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.DownloadDocumentRequest,
-        tollgate.v1.organisations_pb2.DownloadDocumentResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.DownloadDocumentRequest,
-        tollgate.v1.organisations_pb2.DownloadDocumentResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.DownloadDocumentRequest,
-        tollgate.v1.organisations_pb2.DownloadDocumentResponse,
-    ],
-)
-
-class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _BillingServiceGetTenantType, _BillingServiceListTenantsType, _BillingServiceUpdateTenantType, _BillingServiceGetBalanceType, _BillingServiceAdjustBalanceType, _BillingServicePutTariffType, _BillingServiceListTariffsType, _BillingServiceListCallsType, _BillingServiceCreateApiKeyType, _BillingServiceListApiKeysType, _BillingServiceRevokeApiKeyType, _BillingServiceAuditType, _BillingServiceCreateOrganisationType, _BillingServiceGetOrganisationType, _BillingServiceListOrganisationsType, _BillingServiceUpdateOrganisationType, _BillingServiceArchiveOrganisationType, _BillingServiceSetPayerType, _BillingServiceIssueInvoiceType, _BillingServiceIssueActType, _BillingServiceGetDocumentType, _BillingServiceListDocumentsType, _BillingServiceDownloadDocumentType]):
+class BillingServiceStub:
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
     same content returns the first result and changes nothing, other content under the same
     request_id is ALREADY_EXISTS, reason KEY_REUSED.
     """
 
-    @typing.overload
-    def __init__(self: BillingServiceStub[
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.CreateTenantRequest,
-            tollgate.v1.billing_pb2.CreateTenantResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.GetTenantRequest,
-            tollgate.v1.billing_pb2.GetTenantResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListTenantsRequest,
-            tollgate.v1.billing_pb2.ListTenantsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.UpdateTenantRequest,
-            tollgate.v1.billing_pb2.UpdateTenantResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.GetBalanceRequest,
-            tollgate.v1.billing_pb2.GetBalanceResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.AdjustBalanceRequest,
-            tollgate.v1.billing_pb2.AdjustBalanceResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.PutTariffRequest,
-            tollgate.v1.billing_pb2.PutTariffResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListTariffsRequest,
-            tollgate.v1.billing_pb2.ListTariffsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListCallsRequest,
-            tollgate.v1.billing_pb2.ListCallsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.CreateApiKeyRequest,
-            tollgate.v1.billing_pb2.CreateApiKeyResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListApiKeysRequest,
-            tollgate.v1.billing_pb2.ListApiKeysResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.RevokeApiKeyRequest,
-            tollgate.v1.billing_pb2.RevokeApiKeyResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.AuditRequest,
-            tollgate.v1.billing_pb2.AuditResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.CreateOrganisationRequest,
-            tollgate.v1.organisations_pb2.CreateOrganisationResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.GetOrganisationRequest,
-            tollgate.v1.organisations_pb2.GetOrganisationResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.ListOrganisationsRequest,
-            tollgate.v1.organisations_pb2.ListOrganisationsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
-            tollgate.v1.organisations_pb2.UpdateOrganisationResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
-            tollgate.v1.organisations_pb2.ArchiveOrganisationResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.SetPayerRequest,
-            tollgate.v1.organisations_pb2.SetPayerResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.IssueInvoiceRequest,
-            tollgate.v1.organisations_pb2.IssueInvoiceResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.IssueActRequest,
-            tollgate.v1.organisations_pb2.IssueActResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.GetDocumentRequest,
-            tollgate.v1.organisations_pb2.GetDocumentResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.ListDocumentsRequest,
-            tollgate.v1.organisations_pb2.ListDocumentsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.DownloadDocumentRequest,
-            tollgate.v1.organisations_pb2.DownloadDocumentResponse,
-        ],
-    ], channel: grpc.Channel) -> None: ...
-
-    @typing.overload
-    def __init__(self: BillingServiceStub[
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.CreateTenantRequest,
-            tollgate.v1.billing_pb2.CreateTenantResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.GetTenantRequest,
-            tollgate.v1.billing_pb2.GetTenantResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListTenantsRequest,
-            tollgate.v1.billing_pb2.ListTenantsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.UpdateTenantRequest,
-            tollgate.v1.billing_pb2.UpdateTenantResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.GetBalanceRequest,
-            tollgate.v1.billing_pb2.GetBalanceResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.AdjustBalanceRequest,
-            tollgate.v1.billing_pb2.AdjustBalanceResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.PutTariffRequest,
-            tollgate.v1.billing_pb2.PutTariffResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListTariffsRequest,
-            tollgate.v1.billing_pb2.ListTariffsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListCallsRequest,
-            tollgate.v1.billing_pb2.ListCallsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.CreateApiKeyRequest,
-            tollgate.v1.billing_pb2.CreateApiKeyResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.ListApiKeysRequest,
-            tollgate.v1.billing_pb2.ListApiKeysResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.RevokeApiKeyRequest,
-            tollgate.v1.billing_pb2.RevokeApiKeyResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.billing_pb2.AuditRequest,
-            tollgate.v1.billing_pb2.AuditResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.CreateOrganisationRequest,
-            tollgate.v1.organisations_pb2.CreateOrganisationResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.GetOrganisationRequest,
-            tollgate.v1.organisations_pb2.GetOrganisationResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.ListOrganisationsRequest,
-            tollgate.v1.organisations_pb2.ListOrganisationsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
-            tollgate.v1.organisations_pb2.UpdateOrganisationResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
-            tollgate.v1.organisations_pb2.ArchiveOrganisationResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.SetPayerRequest,
-            tollgate.v1.organisations_pb2.SetPayerResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.IssueInvoiceRequest,
-            tollgate.v1.organisations_pb2.IssueInvoiceResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.IssueActRequest,
-            tollgate.v1.organisations_pb2.IssueActResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.GetDocumentRequest,
-            tollgate.v1.organisations_pb2.GetDocumentResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.ListDocumentsRequest,
-            tollgate.v1.organisations_pb2.ListDocumentsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.organisations_pb2.DownloadDocumentRequest,
-            tollgate.v1.organisations_pb2.DownloadDocumentResponse,
-        ],
-    ], channel: grpc.aio.Channel) -> None: ...
-
-    CreateTenant: _BillingServiceCreateTenantType
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> BillingServiceAsyncStub: ...
+    CreateTenant: _grpc.UnaryUnaryMultiCallable[_billing_pb2.CreateTenantRequest, _billing_pb2.CreateTenantResponse]
     """Creates a tenant with a balance of zero."""
-
-    GetTenant: _BillingServiceGetTenantType
+    GetTenant: _grpc.UnaryUnaryMultiCallable[_billing_pb2.GetTenantRequest, _billing_pb2.GetTenantResponse]
     """Reads one tenant. NOT_FOUND, reason UNKNOWN_TENANT."""
-
-    ListTenants: _BillingServiceListTenantsType
+    ListTenants: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListTenantsRequest, _billing_pb2.ListTenantsResponse]
     """Lists tenants by id."""
-
-    UpdateTenant: _BillingServiceUpdateTenantType
+    UpdateTenant: _grpc.UnaryUnaryMultiCallable[_billing_pb2.UpdateTenantRequest, _billing_pb2.UpdateTenantResponse]
     """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
     calls too. A new time zone starts at the next midnight of the old one.
     """
-
-    GetBalance: _BillingServiceGetBalanceType
+    GetBalance: _grpc.UnaryUnaryMultiCallable[_billing_pb2.GetBalanceRequest, _billing_pb2.GetBalanceResponse]
     """Reads the live balance."""
-
-    AdjustBalance: _BillingServiceAdjustBalanceType
+    AdjustBalance: _grpc.UnaryUnaryMultiCallable[_billing_pb2.AdjustBalanceRequest, _billing_pb2.AdjustBalanceResponse]
     """Credits or debits a tenant by hand. A debit above what is available is FAILED_PRECONDITION,
     reason INSUFFICIENT_FUNDS, and moves nothing.
     """
-
-    PutTariff: _BillingServicePutTariffType
+    PutTariff: _grpc.UnaryUnaryMultiCallable[_billing_pb2.PutTariffRequest, _billing_pb2.PutTariffResponse]
     """Adds the next version of a tariff. It is checked as a whole: every glossary meter of every
     model has a rate, and what cannot be priced is INVALID_ARGUMENT with the field named.
     """
-
-    ListTariffs: _BillingServiceListTariffsType
+    ListTariffs: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListTariffsRequest, _billing_pb2.ListTariffsResponse]
     """Lists tariff versions by name and version."""
-
-    ListCalls: _BillingServiceListCallsType
+    ListCalls: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListCallsRequest, _billing_pb2.ListCallsResponse]
     """Lists settled calls, the newest first."""
-
-    CreateApiKey: _BillingServiceCreateApiKeyType
+    CreateApiKey: _grpc.UnaryUnaryMultiCallable[_billing_pb2.CreateApiKeyRequest, _billing_pb2.CreateApiKeyResponse]
     """Creates an API key; its secret is shown once, here."""
-
-    ListApiKeys: _BillingServiceListApiKeysType
+    ListApiKeys: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListApiKeysRequest, _billing_pb2.ListApiKeysResponse]
     """Lists API keys without their secrets."""
-
-    RevokeApiKey: _BillingServiceRevokeApiKeyType
+    RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_billing_pb2.RevokeApiKeyRequest, _billing_pb2.RevokeApiKeyResponse]
     """Revokes an API key; every process refuses it within 30 seconds."""
-
-    Audit: _BillingServiceAuditType
+    Audit: _grpc.UnaryUnaryMultiCallable[_billing_pb2.AuditRequest, _billing_pb2.AuditResponse]
     """Compares the live balances with the ledger, as of the same numbers."""
-
-    CreateOrganisation: _BillingServiceCreateOrganisationType
+    CreateOrganisation: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.CreateOrganisationRequest, _organisations_pb2.CreateOrganisationResponse]
     """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
     field named, or are kept as a draft.
     """
-
-    GetOrganisation: _BillingServiceGetOrganisationType
+    GetOrganisation: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.GetOrganisationRequest, _organisations_pb2.GetOrganisationResponse]
     """Reads one organisation. NOT_FOUND, reason UNKNOWN_ORGANISATION."""
-
-    ListOrganisations: _BillingServiceListOrganisationsType
+    ListOrganisations: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.ListOrganisationsRequest, _organisations_pb2.ListOrganisationsResponse]
     """Lists a tenant's organisations by creation."""
-
-    UpdateOrganisation: _BillingServiceUpdateOrganisationType
+    UpdateOrganisation: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.UpdateOrganisationRequest, _organisations_pb2.UpdateOrganisationResponse]
     """Changes an organisation. An archived one is FAILED_PRECONDITION, reason ORGANISATION_ARCHIVED."""
-
-    ArchiveOrganisation: _BillingServiceArchiveOrganisationType
+    ArchiveOrganisation: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.ArchiveOrganisationRequest, _organisations_pb2.ArchiveOrganisationResponse]
     """Takes an organisation out of use for good; if it was the payer, there is none then."""
-
-    SetPayer: _BillingServiceSetPayerType
+    SetPayer: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.SetPayerRequest, _organisations_pb2.SetPayerResponse]
     """Chooses the organisation that the tenant's acts are made out to, instead of another."""
-
-    IssueInvoice: _BillingServiceIssueInvoiceType
+    IssueInvoice: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.IssueInvoiceRequest, _organisations_pb2.IssueInvoiceResponse]
     """Issues an invoice in roubles to one of a tenant's organisations."""
-
-    IssueAct: _BillingServiceIssueActType
+    IssueAct: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.IssueActRequest, _organisations_pb2.IssueActResponse]
     """Issues the act of a month that is over, in roubles, to the tenant's payer."""
-
-    GetDocument: _BillingServiceGetDocumentType
+    GetDocument: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.GetDocumentRequest, _organisations_pb2.GetDocumentResponse]
     """Reads one document. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
-
-    ListDocuments: _BillingServiceListDocumentsType
+    ListDocuments: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.ListDocumentsRequest, _organisations_pb2.ListDocumentsResponse]
     """Lists a tenant's documents, the newest first."""
-
-    DownloadDocument: _BillingServiceDownloadDocumentType
+    DownloadDocument: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.DownloadDocumentRequest, _organisations_pb2.DownloadDocumentResponse]
     """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
 
-BillingServiceAsyncStub: typing_extensions.TypeAlias = BillingServiceStub[
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateTenantRequest,
-        tollgate.v1.billing_pb2.CreateTenantResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetTenantRequest,
-        tollgate.v1.billing_pb2.GetTenantResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTenantsRequest,
-        tollgate.v1.billing_pb2.ListTenantsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.UpdateTenantRequest,
-        tollgate.v1.billing_pb2.UpdateTenantResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.GetBalanceRequest,
-        tollgate.v1.billing_pb2.GetBalanceResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AdjustBalanceRequest,
-        tollgate.v1.billing_pb2.AdjustBalanceResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.PutTariffRequest,
-        tollgate.v1.billing_pb2.PutTariffResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListTariffsRequest,
-        tollgate.v1.billing_pb2.ListTariffsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListCallsRequest,
-        tollgate.v1.billing_pb2.ListCallsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.CreateApiKeyRequest,
-        tollgate.v1.billing_pb2.CreateApiKeyResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.ListApiKeysRequest,
-        tollgate.v1.billing_pb2.ListApiKeysResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.RevokeApiKeyRequest,
-        tollgate.v1.billing_pb2.RevokeApiKeyResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.billing_pb2.AuditRequest,
-        tollgate.v1.billing_pb2.AuditResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.CreateOrganisationRequest,
-        tollgate.v1.organisations_pb2.CreateOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetOrganisationRequest,
-        tollgate.v1.organisations_pb2.GetOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListOrganisationsRequest,
-        tollgate.v1.organisations_pb2.ListOrganisationsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
-        tollgate.v1.organisations_pb2.UpdateOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
-        tollgate.v1.organisations_pb2.ArchiveOrganisationResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.SetPayerRequest,
-        tollgate.v1.organisations_pb2.SetPayerResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueInvoiceRequest,
-        tollgate.v1.organisations_pb2.IssueInvoiceResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.IssueActRequest,
-        tollgate.v1.organisations_pb2.IssueActResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.GetDocumentRequest,
-        tollgate.v1.organisations_pb2.GetDocumentResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.ListDocumentsRequest,
-        tollgate.v1.organisations_pb2.ListDocumentsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.organisations_pb2.DownloadDocumentRequest,
-        tollgate.v1.organisations_pb2.DownloadDocumentResponse,
-    ],
-]
-
-class BillingServiceServicer(metaclass=abc.ABCMeta):
+@_typing.type_check_only
+class BillingServiceAsyncStub(BillingServiceStub):
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
     same content returns the first result and changes nothing, other content under the same
     request_id is ALREADY_EXISTS, reason KEY_REUSED.
     """
 
-    @abc.abstractmethod
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateTenant: _aio.UnaryUnaryMultiCallable[_billing_pb2.CreateTenantRequest, _billing_pb2.CreateTenantResponse]  # type: ignore[assignment]
+    """Creates a tenant with a balance of zero."""
+    GetTenant: _aio.UnaryUnaryMultiCallable[_billing_pb2.GetTenantRequest, _billing_pb2.GetTenantResponse]  # type: ignore[assignment]
+    """Reads one tenant. NOT_FOUND, reason UNKNOWN_TENANT."""
+    ListTenants: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListTenantsRequest, _billing_pb2.ListTenantsResponse]  # type: ignore[assignment]
+    """Lists tenants by id."""
+    UpdateTenant: _aio.UnaryUnaryMultiCallable[_billing_pb2.UpdateTenantRequest, _billing_pb2.UpdateTenantResponse]  # type: ignore[assignment]
+    """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
+    calls too. A new time zone starts at the next midnight of the old one.
+    """
+    GetBalance: _aio.UnaryUnaryMultiCallable[_billing_pb2.GetBalanceRequest, _billing_pb2.GetBalanceResponse]  # type: ignore[assignment]
+    """Reads the live balance."""
+    AdjustBalance: _aio.UnaryUnaryMultiCallable[_billing_pb2.AdjustBalanceRequest, _billing_pb2.AdjustBalanceResponse]  # type: ignore[assignment]
+    """Credits or debits a tenant by hand. A debit above what is available is FAILED_PRECONDITION,
+    reason INSUFFICIENT_FUNDS, and moves nothing.
+    """
+    PutTariff: _aio.UnaryUnaryMultiCallable[_billing_pb2.PutTariffRequest, _billing_pb2.PutTariffResponse]  # type: ignore[assignment]
+    """Adds the next version of a tariff. It is checked as a whole: every glossary meter of every
+    model has a rate, and what cannot be priced is INVALID_ARGUMENT with the field named.
+    """
+    ListTariffs: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListTariffsRequest, _billing_pb2.ListTariffsResponse]  # type: ignore[assignment]
+    """Lists tariff versions by name and version."""
+    ListCalls: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListCallsRequest, _billing_pb2.ListCallsResponse]  # type: ignore[assignment]
+    """Lists settled calls, the newest first."""
+    CreateApiKey: _aio.UnaryUnaryMultiCallable[_billing_pb2.CreateApiKeyRequest, _billing_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
+    """Creates an API key; its secret is shown once, here."""
+    ListApiKeys: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListApiKeysRequest, _billing_pb2.ListApiKeysResponse]  # type: ignore[assignment]
+    """Lists API keys without their secrets."""
+    RevokeApiKey: _aio.UnaryUnaryMultiCallable[_billing_pb2.RevokeApiKeyRequest, _billing_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
+    """Revokes an API key; every process refuses it within 30 seconds."""
+    Audit: _aio.UnaryUnaryMultiCallable[_billing_pb2.AuditRequest, _billing_pb2.AuditResponse]  # type: ignore[assignment]
+    """Compares the live balances with the ledger, as of the same numbers."""
+    CreateOrganisation: _aio.UnaryUnaryMultiCallable[_organisations_pb2.CreateOrganisationRequest, _organisations_pb2.CreateOrganisationResponse]  # type: ignore[assignment]
+    """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
+    field named, or are kept as a draft.
+    """
+    GetOrganisation: _aio.UnaryUnaryMultiCallable[_organisations_pb2.GetOrganisationRequest, _organisations_pb2.GetOrganisationResponse]  # type: ignore[assignment]
+    """Reads one organisation. NOT_FOUND, reason UNKNOWN_ORGANISATION."""
+    ListOrganisations: _aio.UnaryUnaryMultiCallable[_organisations_pb2.ListOrganisationsRequest, _organisations_pb2.ListOrganisationsResponse]  # type: ignore[assignment]
+    """Lists a tenant's organisations by creation."""
+    UpdateOrganisation: _aio.UnaryUnaryMultiCallable[_organisations_pb2.UpdateOrganisationRequest, _organisations_pb2.UpdateOrganisationResponse]  # type: ignore[assignment]
+    """Changes an organisation. An archived one is FAILED_PRECONDITION, reason ORGANISATION_ARCHIVED."""
+    ArchiveOrganisation: _aio.UnaryUnaryMultiCallable[_organisations_pb2.ArchiveOrganisationRequest, _organisations_pb2.ArchiveOrganisationResponse]  # type: ignore[assignment]
+    """Takes an organisation out of use for good; if it was the payer, there is none then."""
+    SetPayer: _aio.UnaryUnaryMultiCallable[_organisations_pb2.SetPayerRequest, _organisations_pb2.SetPayerResponse]  # type: ignore[assignment]
+    """Chooses the organisation that the tenant's acts are made out to, instead of another."""
+    IssueInvoice: _aio.UnaryUnaryMultiCallable[_organisations_pb2.IssueInvoiceRequest, _organisations_pb2.IssueInvoiceResponse]  # type: ignore[assignment]
+    """Issues an invoice in roubles to one of a tenant's organisations."""
+    IssueAct: _aio.UnaryUnaryMultiCallable[_organisations_pb2.IssueActRequest, _organisations_pb2.IssueActResponse]  # type: ignore[assignment]
+    """Issues the act of a month that is over, in roubles, to the tenant's payer."""
+    GetDocument: _aio.UnaryUnaryMultiCallable[_organisations_pb2.GetDocumentRequest, _organisations_pb2.GetDocumentResponse]  # type: ignore[assignment]
+    """Reads one document. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+    ListDocuments: _aio.UnaryUnaryMultiCallable[_organisations_pb2.ListDocumentsRequest, _organisations_pb2.ListDocumentsResponse]  # type: ignore[assignment]
+    """Lists a tenant's documents, the newest first."""
+    DownloadDocument: _aio.UnaryUnaryMultiCallable[_organisations_pb2.DownloadDocumentRequest, _organisations_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
+    """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+
+class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
+    same content returns the first result and changes nothing, other content under the same
+    request_id is ALREADY_EXISTS, reason KEY_REUSED.
+    """
+
+    @_abc_1.abstractmethod
     def CreateTenant(
         self,
-        request: tollgate.v1.billing_pb2.CreateTenantRequest,
+        request: _billing_pb2.CreateTenantRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.CreateTenantResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.CreateTenantResponse]]:
+    ) -> _typing.Union[_billing_pb2.CreateTenantResponse, _abc.Awaitable[_billing_pb2.CreateTenantResponse]]:
         """Creates a tenant with a balance of zero."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetTenant(
         self,
-        request: tollgate.v1.billing_pb2.GetTenantRequest,
+        request: _billing_pb2.GetTenantRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.GetTenantResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.GetTenantResponse]]:
+    ) -> _typing.Union[_billing_pb2.GetTenantResponse, _abc.Awaitable[_billing_pb2.GetTenantResponse]]:
         """Reads one tenant. NOT_FOUND, reason UNKNOWN_TENANT."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListTenants(
         self,
-        request: tollgate.v1.billing_pb2.ListTenantsRequest,
+        request: _billing_pb2.ListTenantsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.ListTenantsResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.ListTenantsResponse]]:
+    ) -> _typing.Union[_billing_pb2.ListTenantsResponse, _abc.Awaitable[_billing_pb2.ListTenantsResponse]]:
         """Lists tenants by id."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def UpdateTenant(
         self,
-        request: tollgate.v1.billing_pb2.UpdateTenantRequest,
+        request: _billing_pb2.UpdateTenantRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.UpdateTenantResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.UpdateTenantResponse]]:
+    ) -> _typing.Union[_billing_pb2.UpdateTenantResponse, _abc.Awaitable[_billing_pb2.UpdateTenantResponse]]:
         """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
         calls too. A new time zone starts at the next midnight of the old one.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetBalance(
         self,
-        request: tollgate.v1.billing_pb2.GetBalanceRequest,
+        request: _billing_pb2.GetBalanceRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.GetBalanceResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.GetBalanceResponse]]:
+    ) -> _typing.Union[_billing_pb2.GetBalanceResponse, _abc.Awaitable[_billing_pb2.GetBalanceResponse]]:
         """Reads the live balance."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def AdjustBalance(
         self,
-        request: tollgate.v1.billing_pb2.AdjustBalanceRequest,
+        request: _billing_pb2.AdjustBalanceRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.AdjustBalanceResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.AdjustBalanceResponse]]:
+    ) -> _typing.Union[_billing_pb2.AdjustBalanceResponse, _abc.Awaitable[_billing_pb2.AdjustBalanceResponse]]:
         """Credits or debits a tenant by hand. A debit above what is available is FAILED_PRECONDITION,
         reason INSUFFICIENT_FUNDS, and moves nothing.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def PutTariff(
         self,
-        request: tollgate.v1.billing_pb2.PutTariffRequest,
+        request: _billing_pb2.PutTariffRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.PutTariffResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.PutTariffResponse]]:
+    ) -> _typing.Union[_billing_pb2.PutTariffResponse, _abc.Awaitable[_billing_pb2.PutTariffResponse]]:
         """Adds the next version of a tariff. It is checked as a whole: every glossary meter of every
         model has a rate, and what cannot be priced is INVALID_ARGUMENT with the field named.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListTariffs(
         self,
-        request: tollgate.v1.billing_pb2.ListTariffsRequest,
+        request: _billing_pb2.ListTariffsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.ListTariffsResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.ListTariffsResponse]]:
+    ) -> _typing.Union[_billing_pb2.ListTariffsResponse, _abc.Awaitable[_billing_pb2.ListTariffsResponse]]:
         """Lists tariff versions by name and version."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListCalls(
         self,
-        request: tollgate.v1.billing_pb2.ListCallsRequest,
+        request: _billing_pb2.ListCallsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.ListCallsResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.ListCallsResponse]]:
+    ) -> _typing.Union[_billing_pb2.ListCallsResponse, _abc.Awaitable[_billing_pb2.ListCallsResponse]]:
         """Lists settled calls, the newest first."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateApiKey(
         self,
-        request: tollgate.v1.billing_pb2.CreateApiKeyRequest,
+        request: _billing_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.CreateApiKeyResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.CreateApiKeyResponse]]:
+    ) -> _typing.Union[_billing_pb2.CreateApiKeyResponse, _abc.Awaitable[_billing_pb2.CreateApiKeyResponse]]:
         """Creates an API key; its secret is shown once, here."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListApiKeys(
         self,
-        request: tollgate.v1.billing_pb2.ListApiKeysRequest,
+        request: _billing_pb2.ListApiKeysRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.ListApiKeysResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.ListApiKeysResponse]]:
+    ) -> _typing.Union[_billing_pb2.ListApiKeysResponse, _abc.Awaitable[_billing_pb2.ListApiKeysResponse]]:
         """Lists API keys without their secrets."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def RevokeApiKey(
         self,
-        request: tollgate.v1.billing_pb2.RevokeApiKeyRequest,
+        request: _billing_pb2.RevokeApiKeyRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.RevokeApiKeyResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.RevokeApiKeyResponse]]:
+    ) -> _typing.Union[_billing_pb2.RevokeApiKeyResponse, _abc.Awaitable[_billing_pb2.RevokeApiKeyResponse]]:
         """Revokes an API key; every process refuses it within 30 seconds."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def Audit(
         self,
-        request: tollgate.v1.billing_pb2.AuditRequest,
+        request: _billing_pb2.AuditRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.billing_pb2.AuditResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.AuditResponse]]:
+    ) -> _typing.Union[_billing_pb2.AuditResponse, _abc.Awaitable[_billing_pb2.AuditResponse]]:
         """Compares the live balances with the ledger, as of the same numbers."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateOrganisation(
         self,
-        request: tollgate.v1.organisations_pb2.CreateOrganisationRequest,
+        request: _organisations_pb2.CreateOrganisationRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.CreateOrganisationResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.CreateOrganisationResponse]]:
+    ) -> _typing.Union[_organisations_pb2.CreateOrganisationResponse, _abc.Awaitable[_organisations_pb2.CreateOrganisationResponse]]:
         """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
         field named, or are kept as a draft.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetOrganisation(
         self,
-        request: tollgate.v1.organisations_pb2.GetOrganisationRequest,
+        request: _organisations_pb2.GetOrganisationRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.GetOrganisationResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.GetOrganisationResponse]]:
+    ) -> _typing.Union[_organisations_pb2.GetOrganisationResponse, _abc.Awaitable[_organisations_pb2.GetOrganisationResponse]]:
         """Reads one organisation. NOT_FOUND, reason UNKNOWN_ORGANISATION."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListOrganisations(
         self,
-        request: tollgate.v1.organisations_pb2.ListOrganisationsRequest,
+        request: _organisations_pb2.ListOrganisationsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.ListOrganisationsResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.ListOrganisationsResponse]]:
+    ) -> _typing.Union[_organisations_pb2.ListOrganisationsResponse, _abc.Awaitable[_organisations_pb2.ListOrganisationsResponse]]:
         """Lists a tenant's organisations by creation."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def UpdateOrganisation(
         self,
-        request: tollgate.v1.organisations_pb2.UpdateOrganisationRequest,
+        request: _organisations_pb2.UpdateOrganisationRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.UpdateOrganisationResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.UpdateOrganisationResponse]]:
+    ) -> _typing.Union[_organisations_pb2.UpdateOrganisationResponse, _abc.Awaitable[_organisations_pb2.UpdateOrganisationResponse]]:
         """Changes an organisation. An archived one is FAILED_PRECONDITION, reason ORGANISATION_ARCHIVED."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ArchiveOrganisation(
         self,
-        request: tollgate.v1.organisations_pb2.ArchiveOrganisationRequest,
+        request: _organisations_pb2.ArchiveOrganisationRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.ArchiveOrganisationResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.ArchiveOrganisationResponse]]:
+    ) -> _typing.Union[_organisations_pb2.ArchiveOrganisationResponse, _abc.Awaitable[_organisations_pb2.ArchiveOrganisationResponse]]:
         """Takes an organisation out of use for good; if it was the payer, there is none then."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def SetPayer(
         self,
-        request: tollgate.v1.organisations_pb2.SetPayerRequest,
+        request: _organisations_pb2.SetPayerRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.SetPayerResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.SetPayerResponse]]:
+    ) -> _typing.Union[_organisations_pb2.SetPayerResponse, _abc.Awaitable[_organisations_pb2.SetPayerResponse]]:
         """Chooses the organisation that the tenant's acts are made out to, instead of another."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def IssueInvoice(
         self,
-        request: tollgate.v1.organisations_pb2.IssueInvoiceRequest,
+        request: _organisations_pb2.IssueInvoiceRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.IssueInvoiceResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.IssueInvoiceResponse]]:
+    ) -> _typing.Union[_organisations_pb2.IssueInvoiceResponse, _abc.Awaitable[_organisations_pb2.IssueInvoiceResponse]]:
         """Issues an invoice in roubles to one of a tenant's organisations."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def IssueAct(
         self,
-        request: tollgate.v1.organisations_pb2.IssueActRequest,
+        request: _organisations_pb2.IssueActRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.IssueActResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.IssueActResponse]]:
+    ) -> _typing.Union[_organisations_pb2.IssueActResponse, _abc.Awaitable[_organisations_pb2.IssueActResponse]]:
         """Issues the act of a month that is over, in roubles, to the tenant's payer."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetDocument(
         self,
-        request: tollgate.v1.organisations_pb2.GetDocumentRequest,
+        request: _organisations_pb2.GetDocumentRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.GetDocumentResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.GetDocumentResponse]]:
+    ) -> _typing.Union[_organisations_pb2.GetDocumentResponse, _abc.Awaitable[_organisations_pb2.GetDocumentResponse]]:
         """Reads one document. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListDocuments(
         self,
-        request: tollgate.v1.organisations_pb2.ListDocumentsRequest,
+        request: _organisations_pb2.ListDocumentsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.ListDocumentsResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.ListDocumentsResponse]]:
+    ) -> _typing.Union[_organisations_pb2.ListDocumentsResponse, _abc.Awaitable[_organisations_pb2.ListDocumentsResponse]]:
         """Lists a tenant's documents, the newest first."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def DownloadDocument(
         self,
-        request: tollgate.v1.organisations_pb2.DownloadDocumentRequest,
+        request: _organisations_pb2.DownloadDocumentRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.organisations_pb2.DownloadDocumentResponse, collections.abc.Awaitable[tollgate.v1.organisations_pb2.DownloadDocumentResponse]]:
+    ) -> _typing.Union[_organisations_pb2.DownloadDocumentResponse, _abc.Awaitable[_organisations_pb2.DownloadDocumentResponse]]:
         """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
 
-def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,30 +5,30 @@ Organisations, the legal entities that a tenant's documents are made out to, and
 invoices and acts, in roubles.
 """
 
-import builtins
-import collections.abc
-import google.protobuf.descriptor
-import google.protobuf.field_mask_pb2
-import google.protobuf.internal.containers
-import google.protobuf.internal.enum_type_wrapper
-import google.protobuf.message
-import google.protobuf.timestamp_pb2
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+import builtins as _builtins
 import sys
-import typing
+import typing as _typing
 
-if sys.version_info >= (3, 10):
-    import typing as typing_extensions
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    import typing_extensions
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
 class _DocumentKind:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _DocumentKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_DocumentKind.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _DocumentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DocumentKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     DOCUMENT_KIND_UNSPECIFIED: _DocumentKind.ValueType  # 0
     """Any kind, in a filter."""
     DOCUMENT_KIND_INVOICE: _DocumentKind.ValueType  # 1
@@ -45,148 +45,158 @@ DOCUMENT_KIND_INVOICE: DocumentKind.ValueType  # 1
 """Asks to pay: счёт на оплату."""
 DOCUMENT_KIND_ACT: DocumentKind.ValueType  # 2
 """Says what was done in a month: акт об оказании услуг."""
-Global___DocumentKind: typing_extensions.TypeAlias = DocumentKind
+Global___DocumentKind: _TypeAlias = DocumentKind  # noqa: Y015
 
-@typing.final
-class RequisiteFault(google.protobuf.message.Message):
+@_typing.final
+class RequisiteFault(_message.Message):
     """Says what is wrong with one of an organisation's fields."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    FIELD_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    DESCRIPTION_FIELD_NUMBER: builtins.int
-    field: builtins.str
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
     """The field's name, such as inn."""
-    reason: builtins.str
+    reason: _builtins.str
     """The reason for machines: REQUIRED, TEXT_FORM, INN_FORM, INN_CHECKSUM, KPP_FORM,
     KPP_NOT_ALLOWED, BIK_FORM, ACCOUNT_FORM, ACCOUNT_CHECKSUM or EMAIL_FORM.
     """
-    description: builtins.str
+    description: _builtins.str
     """What the field must be."""
     def __init__(
         self,
         *,
-        field: builtins.str = ...,
-        reason: builtins.str = ...,
-        description: builtins.str = ...,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        description: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["description", b"description", "field", b"field", "reason", b"reason"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "field", b"field", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___RequisiteFault: typing_extensions.TypeAlias = RequisiteFault
+Global___RequisiteFault: _TypeAlias = RequisiteFault  # noqa: Y015
 
-@typing.final
-class Organisation(google.protobuf.message.Message):
+@_typing.final
+class Organisation(_message.Message):
     """Is a legal entity of a tenant. Unless it is a draft every field is required and checked, with
     the check digits; all that is wrong is told at once, as violations of organisation.<field>.
     """
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATION_ID_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    INN_FIELD_NUMBER: builtins.int
-    KPP_FIELD_NUMBER: builtins.int
-    LEGAL_ADDRESS_FIELD_NUMBER: builtins.int
-    SETTLEMENT_ACCOUNT_FIELD_NUMBER: builtins.int
-    BIK_FIELD_NUMBER: builtins.int
-    EMAIL_FIELD_NUMBER: builtins.int
-    DRAFT_FIELD_NUMBER: builtins.int
-    PAYER_FIELD_NUMBER: builtins.int
-    FAULTS_FIELD_NUMBER: builtins.int
-    CREATED_AT_FIELD_NUMBER: builtins.int
-    ARCHIVED_AT_FIELD_NUMBER: builtins.int
-    organisation_id: builtins.str
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    INN_FIELD_NUMBER: _builtins.int
+    KPP_FIELD_NUMBER: _builtins.int
+    LEGAL_ADDRESS_FIELD_NUMBER: _builtins.int
+    SETTLEMENT_ACCOUNT_FIELD_NUMBER: _builtins.int
+    BIK_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    DRAFT_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    ARCHIVED_AT_FIELD_NUMBER: _builtins.int
+    organisation_id: _builtins.str
     """Names the organisation; output only."""
-    name: builtins.str
+    name: _builtins.str
     """The full name as documents show it; 1 to 200 characters. A draft needs it too."""
-    inn: builtins.str
+    inn: _builtins.str
     """The taxpayer's number: 10 digits for a company, 12 for an entrepreneur."""
-    kpp: builtins.str
+    kpp: _builtins.str
     """The code of the reason for registration: 9 characters with an INN of 10 digits, else empty."""
-    legal_address: builtins.str
+    legal_address: _builtins.str
     """The legal address; 1 to 300 characters."""
-    settlement_account: builtins.str
+    settlement_account: _builtins.str
     """The settlement account: 20 digits, of which one checks the others and the BIK."""
-    bik: builtins.str
+    bik: _builtins.str
     """The bank's code: 9 digits."""
-    email: builtins.str
+    email: _builtins.str
     """Where documents are sent; one address in Latin letters."""
-    draft: builtins.bool
+    draft: _builtins.bool
     """Whether requisites that cannot be are kept; no document is made out to a draft."""
-    payer: builtins.bool
+    payer: _builtins.bool
     """Whether the tenant's acts are made out to it; see SetPayer. Output only."""
-    @property
-    def faults(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RequisiteFault]:
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___RequisiteFault]:
         """What keeps a draft from being completed; output only."""
 
-    @property
-    def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was created; output only."""
 
-    @property
-    def archived_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def archived_at(self) -> _timestamp_pb2.Timestamp:
         """When it was archived; absent while it is in use. Output only."""
 
     def __init__(
         self,
         *,
-        organisation_id: builtins.str = ...,
-        name: builtins.str = ...,
-        inn: builtins.str = ...,
-        kpp: builtins.str = ...,
-        legal_address: builtins.str = ...,
-        settlement_account: builtins.str = ...,
-        bik: builtins.str = ...,
-        email: builtins.str = ...,
-        draft: builtins.bool = ...,
-        payer: builtins.bool = ...,
-        faults: collections.abc.Iterable[Global___RequisiteFault] | None = ...,
-        created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        archived_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        organisation_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        inn: _builtins.str = ...,
+        kpp: _builtins.str = ...,
+        legal_address: _builtins.str = ...,
+        settlement_account: _builtins.str = ...,
+        bik: _builtins.str = ...,
+        email: _builtins.str = ...,
+        draft: _builtins.bool = ...,
+        payer: _builtins.bool = ...,
+        faults: _abc.Iterable[Global___RequisiteFault] | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        archived_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["archived_at", b"archived_at", "created_at", b"created_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["archived_at", b"archived_at", "bik", b"bik", "created_at", b"created_at", "draft", b"draft", "email", b"email", "faults", b"faults", "inn", b"inn", "kpp", b"kpp", "legal_address", b"legal_address", "name", b"name", "organisation_id", b"organisation_id", "payer", b"payer", "settlement_account", b"settlement_account"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "bik", b"bik", "created_at", b"created_at", "draft", b"draft", "email", b"email", "faults", b"faults", "inn", b"inn", "kpp", b"kpp", "legal_address", b"legal_address", "name", b"name", "organisation_id", b"organisation_id", "payer", b"payer", "settlement_account", b"settlement_account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Organisation: typing_extensions.TypeAlias = Organisation
+Global___Organisation: _TypeAlias = Organisation  # noqa: Y015
 
-@typing.final
-class CreateOrganisationRequest(google.protobuf.message.Message):
+@_typing.final
+class CreateOrganisationRequest(_message.Message):
     """Asks to create an organisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation; matches ^[A-Za-z0-9_.@:+-]{1,64}$."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    @property
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation."""
 
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
         organisation: Global___Organisation | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateOrganisationRequest: typing_extensions.TypeAlias = CreateOrganisationRequest
+Global___CreateOrganisationRequest: _TypeAlias = CreateOrganisationRequest  # noqa: Y015
 
-@typing.final
-class CreateOrganisationResponse(google.protobuf.message.Message):
+@_typing.final
+class CreateOrganisationResponse(_message.Message):
     """Answers CreateOrganisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    @property
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation as created."""
 
@@ -195,41 +205,48 @@ class CreateOrganisationResponse(google.protobuf.message.Message):
         *,
         organisation: Global___Organisation | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateOrganisationResponse: typing_extensions.TypeAlias = CreateOrganisationResponse
+Global___CreateOrganisationResponse: _TypeAlias = CreateOrganisationResponse  # noqa: Y015
 
-@typing.final
-class GetOrganisationRequest(google.protobuf.message.Message):
+@_typing.final
+class GetOrganisationRequest(_message.Message):
     """Asks for one organisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
-    organisation_id: builtins.str
+    organisation_id: _builtins.str
     """The organisation's id."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        organisation_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        organisation_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["organisation_id", b"organisation_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation_id", b"organisation_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetOrganisationRequest: typing_extensions.TypeAlias = GetOrganisationRequest
+Global___GetOrganisationRequest: _TypeAlias = GetOrganisationRequest  # noqa: Y015
 
-@typing.final
-class GetOrganisationResponse(google.protobuf.message.Message):
+@_typing.final
+class GetOrganisationResponse(_message.Message):
     """Answers GetOrganisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    @property
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation, archived or not."""
 
@@ -238,85 +255,96 @@ class GetOrganisationResponse(google.protobuf.message.Message):
         *,
         organisation: Global___Organisation | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetOrganisationResponse: typing_extensions.TypeAlias = GetOrganisationResponse
+Global___GetOrganisationResponse: _TypeAlias = GetOrganisationResponse  # noqa: Y015
 
-@typing.final
-class ListOrganisationsRequest(google.protobuf.message.Message):
+@_typing.final
+class ListOrganisationsRequest(_message.Message):
     """Asks for organisations."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    SHOW_ARCHIVED_FIELD_NUMBER: builtins.int
-    PAGE_SIZE_FIELD_NUMBER: builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    SHOW_ARCHIVED_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
-    show_archived: builtins.bool
+    show_archived: _builtins.bool
     """Whether archived ones are listed too."""
-    page_size: builtins.int
+    page_size: _builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
-    page_token: builtins.str
+    page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        show_archived: builtins.bool = ...,
-        page_size: builtins.int = ...,
-        page_token: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        show_archived: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "show_archived", b"show_archived", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "show_archived", b"show_archived", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListOrganisationsRequest: typing_extensions.TypeAlias = ListOrganisationsRequest
+Global___ListOrganisationsRequest: _TypeAlias = ListOrganisationsRequest  # noqa: Y015
 
-@typing.final
-class ListOrganisationsResponse(google.protobuf.message.Message):
+@_typing.final
+class ListOrganisationsResponse(_message.Message):
     """Answers ListOrganisations."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATIONS_FIELD_NUMBER: builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    next_page_token: builtins.str
+    ORGANISATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
-    @property
-    def organisations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Organisation]:
+    @_builtins.property
+    def organisations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Organisation]:
         """The organisations, by creation."""
 
     def __init__(
         self,
         *,
-        organisations: collections.abc.Iterable[Global___Organisation] | None = ...,
-        next_page_token: builtins.str = ...,
+        organisations: _abc.Iterable[Global___Organisation] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "organisations", b"organisations"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "organisations", b"organisations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListOrganisationsResponse: typing_extensions.TypeAlias = ListOrganisationsResponse
+Global___ListOrganisationsResponse: _TypeAlias = ListOrganisationsResponse  # noqa: Y015
 
-@typing.final
-class UpdateOrganisationRequest(google.protobuf.message.Message):
+@_typing.final
+class UpdateOrganisationRequest(_message.Message):
     """Asks to change an organisation. Documents that were issued stay as they are."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    UPDATE_MASK_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    @property
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation's id and the new values."""
 
-    @property
-    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Which fields to take: name, inn, kpp, legal_address, settlement_account, bik, email, draft.
         Required. The organisation is checked as it will be.
         """
@@ -324,24 +352,27 @@ class UpdateOrganisationRequest(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
         organisation: Global___Organisation | None = ...,
-        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation", "update_mask", b"update_mask"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id", "update_mask", b"update_mask"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UpdateOrganisationRequest: typing_extensions.TypeAlias = UpdateOrganisationRequest
+Global___UpdateOrganisationRequest: _TypeAlias = UpdateOrganisationRequest  # noqa: Y015
 
-@typing.final
-class UpdateOrganisationResponse(google.protobuf.message.Message):
+@_typing.final
+class UpdateOrganisationResponse(_message.Message):
     """Answers UpdateOrganisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    @property
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation as changed."""
 
@@ -350,45 +381,52 @@ class UpdateOrganisationResponse(google.protobuf.message.Message):
         *,
         organisation: Global___Organisation | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UpdateOrganisationResponse: typing_extensions.TypeAlias = UpdateOrganisationResponse
+Global___UpdateOrganisationResponse: _TypeAlias = UpdateOrganisationResponse  # noqa: Y015
 
-@typing.final
-class ArchiveOrganisationRequest(google.protobuf.message.Message):
+@_typing.final
+class ArchiveOrganisationRequest(_message.Message):
     """Asks to archive an organisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_ID_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    organisation_id: builtins.str
+    organisation_id: _builtins.str
     """The organisation's id."""
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
-        organisation_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        organisation_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["organisation_id", b"organisation_id", "request_id", b"request_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation_id", b"organisation_id", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ArchiveOrganisationRequest: typing_extensions.TypeAlias = ArchiveOrganisationRequest
+Global___ArchiveOrganisationRequest: _TypeAlias = ArchiveOrganisationRequest  # noqa: Y015
 
-@typing.final
-class ArchiveOrganisationResponse(google.protobuf.message.Message):
+@_typing.final
+class ArchiveOrganisationResponse(_message.Message):
     """Answers ArchiveOrganisation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    @property
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation as archived."""
 
@@ -397,45 +435,52 @@ class ArchiveOrganisationResponse(google.protobuf.message.Message):
         *,
         organisation: Global___Organisation | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ArchiveOrganisationResponse: typing_extensions.TypeAlias = ArchiveOrganisationResponse
+Global___ArchiveOrganisationResponse: _TypeAlias = ArchiveOrganisationResponse  # noqa: Y015
 
-@typing.final
-class SetPayerRequest(google.protobuf.message.Message):
+@_typing.final
+class SetPayerRequest(_message.Message):
     """Asks to choose the organisation that the tenant's acts are made out to."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_ID_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    organisation_id: builtins.str
+    organisation_id: _builtins.str
     """The organisation's id."""
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
-        organisation_id: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        organisation_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["organisation_id", b"organisation_id", "request_id", b"request_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation_id", b"organisation_id", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SetPayerRequest: typing_extensions.TypeAlias = SetPayerRequest
+Global___SetPayerRequest: _TypeAlias = SetPayerRequest  # noqa: Y015
 
-@typing.final
-class SetPayerResponse(google.protobuf.message.Message):
+@_typing.final
+class SetPayerResponse(_message.Message):
     """Answers SetPayer."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    @property
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation as chosen."""
 
@@ -444,147 +489,160 @@ class SetPayerResponse(google.protobuf.message.Message):
         *,
         organisation: Global___Organisation | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["organisation", b"organisation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["organisation", b"organisation"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SetPayerResponse: typing_extensions.TypeAlias = SetPayerResponse
+Global___SetPayerResponse: _TypeAlias = SetPayerResponse  # noqa: Y015
 
-@typing.final
-class Document(google.protobuf.message.Message):
+@_typing.final
+class Document(_message.Message):
     """Is a document that was issued. It never changes, nor does its file."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DOCUMENT_ID_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    NUMBER_FIELD_NUMBER: builtins.int
-    DATED_FIELD_NUMBER: builtins.int
-    ORGANISATION_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_NAME_FIELD_NUMBER: builtins.int
-    AMOUNT_KOPECKS_FIELD_NUMBER: builtins.int
-    VAT_PERCENT_FIELD_NUMBER: builtins.int
-    VAT_KOPECKS_FIELD_NUMBER: builtins.int
-    MONTH_FIELD_NUMBER: builtins.int
-    CHARGED_MICROS_FIELD_NUMBER: builtins.int
-    CURRENCY_FIELD_NUMBER: builtins.int
-    EXCHANGE_RATE_FIELD_NUMBER: builtins.int
-    TOP_UP_ID_FIELD_NUMBER: builtins.int
-    EMAIL_FIELD_NUMBER: builtins.int
-    ISSUED_AT_FIELD_NUMBER: builtins.int
-    SENT_AT_FIELD_NUMBER: builtins.int
-    SHA256_FIELD_NUMBER: builtins.int
-    document_id: builtins.str
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    DATED_FIELD_NUMBER: _builtins.int
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_NAME_FIELD_NUMBER: _builtins.int
+    AMOUNT_KOPECKS_FIELD_NUMBER: _builtins.int
+    VAT_PERCENT_FIELD_NUMBER: _builtins.int
+    VAT_KOPECKS_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    CHARGED_MICROS_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    EXCHANGE_RATE_FIELD_NUMBER: _builtins.int
+    TOP_UP_ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ISSUED_AT_FIELD_NUMBER: _builtins.int
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
     """Names the document."""
     kind: Global___DocumentKind.ValueType
     """What it is."""
-    number: builtins.int
+    number: _builtins.int
     """The number on it: 1, 2, 3 … without gaps for each seller, kind and year of the date."""
-    dated: builtins.str
+    dated: _builtins.str
     """The date on it, YYYY-MM-DD: an invoice's day of issue in Moscow, an act's last day of the month."""
-    organisation_id: builtins.str
+    organisation_id: _builtins.str
     """The organisation that it is made out to."""
-    organisation_name: builtins.str
+    organisation_name: _builtins.str
     """That organisation's name, as printed."""
-    amount_kopecks: builtins.int
+    amount_kopecks: _builtins.int
     """The sum in kopecks, VAT included."""
-    vat_percent: builtins.int
+    vat_percent: _builtins.int
     """The VAT that the sum includes, in percent; absent without VAT."""
-    vat_kopecks: builtins.int
+    vat_kopecks: _builtins.int
     """The VAT in kopecks; absent without VAT."""
-    month: builtins.str
+    month: _builtins.str
     """An act's month, YYYY-MM in the tenant's time zone."""
-    charged_micros: builtins.int
+    charged_micros: _builtins.int
     """What was charged in an act's month, in micros of the tenant's currency."""
-    currency: builtins.str
+    currency: _builtins.str
     """The tenant's currency on an act, ISO 4217."""
-    exchange_rate: builtins.str
+    exchange_rate: _builtins.str
     """Roubles for one unit of the currency on the last day of an act's month, as a decimal."""
-    top_up_id: builtins.str
+    top_up_id: _builtins.str
     """The top-up that an invoice asks to pay for; empty when there is none."""
-    email: builtins.str
+    email: _builtins.str
     """Where it is sent."""
-    sha256: builtins.str
+    sha256: _builtins.str
     """The SHA-256 of the file, in hex."""
-    @property
-    def issued_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def issued_at(self) -> _timestamp_pb2.Timestamp:
         """When it was issued."""
 
-    @property
-    def sent_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When it was sent; absent until then."""
 
     def __init__(
         self,
         *,
-        document_id: builtins.str = ...,
+        document_id: _builtins.str = ...,
         kind: Global___DocumentKind.ValueType = ...,
-        number: builtins.int = ...,
-        dated: builtins.str = ...,
-        organisation_id: builtins.str = ...,
-        organisation_name: builtins.str = ...,
-        amount_kopecks: builtins.int = ...,
-        vat_percent: builtins.int | None = ...,
-        vat_kopecks: builtins.int | None = ...,
-        month: builtins.str = ...,
-        charged_micros: builtins.int = ...,
-        currency: builtins.str = ...,
-        exchange_rate: builtins.str = ...,
-        top_up_id: builtins.str = ...,
-        email: builtins.str = ...,
-        issued_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        sent_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        sha256: builtins.str = ...,
+        number: _builtins.int = ...,
+        dated: _builtins.str = ...,
+        organisation_id: _builtins.str = ...,
+        organisation_name: _builtins.str = ...,
+        amount_kopecks: _builtins.int = ...,
+        vat_percent: _builtins.int | None = ...,
+        vat_kopecks: _builtins.int | None = ...,
+        month: _builtins.str = ...,
+        charged_micros: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        exchange_rate: _builtins.str = ...,
+        top_up_id: _builtins.str = ...,
+        email: _builtins.str = ...,
+        issued_at: _timestamp_pb2.Timestamp | None = ...,
+        sent_at: _timestamp_pb2.Timestamp | None = ...,
+        sha256: _builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_vat_kopecks", b"_vat_kopecks", "_vat_percent", b"_vat_percent", "issued_at", b"issued_at", "sent_at", b"sent_at", "vat_kopecks", b"vat_kopecks", "vat_percent", b"vat_percent"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_vat_kopecks", b"_vat_kopecks", "_vat_percent", b"_vat_percent", "amount_kopecks", b"amount_kopecks", "charged_micros", b"charged_micros", "currency", b"currency", "dated", b"dated", "document_id", b"document_id", "email", b"email", "exchange_rate", b"exchange_rate", "issued_at", b"issued_at", "kind", b"kind", "month", b"month", "number", b"number", "organisation_id", b"organisation_id", "organisation_name", b"organisation_name", "sent_at", b"sent_at", "sha256", b"sha256", "top_up_id", b"top_up_id", "vat_kopecks", b"vat_kopecks", "vat_percent", b"vat_percent"]) -> None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_vat_kopecks", b"_vat_kopecks"]) -> typing.Literal["vat_kopecks"] | None: ...
-    @typing.overload
-    def WhichOneof(self, oneof_group: typing.Literal["_vat_percent", b"_vat_percent"]) -> typing.Literal["vat_percent"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_vat_kopecks", b"_vat_kopecks", "_vat_percent", b"_vat_percent", "issued_at", b"issued_at", "sent_at", b"sent_at", "vat_kopecks", b"vat_kopecks", "vat_percent", b"vat_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_vat_kopecks", b"_vat_kopecks", "_vat_percent", b"_vat_percent", "amount_kopecks", b"amount_kopecks", "charged_micros", b"charged_micros", "currency", b"currency", "dated", b"dated", "document_id", b"document_id", "email", b"email", "exchange_rate", b"exchange_rate", "issued_at", b"issued_at", "kind", b"kind", "month", b"month", "number", b"number", "organisation_id", b"organisation_id", "organisation_name", b"organisation_name", "sent_at", b"sent_at", "sha256", b"sha256", "top_up_id", b"top_up_id", "vat_kopecks", b"vat_kopecks", "vat_percent", b"vat_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__vat_kopecks: _TypeAlias = _typing.Literal["vat_kopecks"]  # noqa: Y015
+    _WhichOneofArgType__vat_kopecks: _TypeAlias = _typing.Literal["_vat_kopecks", b"_vat_kopecks"]  # noqa: Y015
+    _WhichOneofReturnType__vat_percent: _TypeAlias = _typing.Literal["vat_percent"]  # noqa: Y015
+    _WhichOneofArgType__vat_percent: _TypeAlias = _typing.Literal["_vat_percent", b"_vat_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vat_kopecks) -> _WhichOneofReturnType__vat_kopecks | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vat_percent) -> _WhichOneofReturnType__vat_percent | None: ...
 
-Global___Document: typing_extensions.TypeAlias = Document
+Global___Document: _TypeAlias = Document  # noqa: Y015
 
-@typing.final
-class IssueInvoiceRequest(google.protobuf.message.Message):
+@_typing.final
+class IssueInvoiceRequest(_message.Message):
     """Asks for an invoice. Without the seller's requisites it is FAILED_PRECONDITION, reason
     SELLER_UNKNOWN, which names the settings; to a draft ORGANISATION_IS_DRAFT; to an archived
     organisation ORGANISATION_ARCHIVED.
     """
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    ORGANISATION_ID_FIELD_NUMBER: builtins.int
-    PAY_AMOUNT_KOPECKS_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    PAY_AMOUNT_KOPECKS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    organisation_id: builtins.str
+    organisation_id: _builtins.str
     """The organisation that is to pay."""
-    pay_amount_kopecks: builtins.int
+    pay_amount_kopecks: _builtins.int
     """What it is to pay, in kopecks with VAT, 1 to 99999999999999."""
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
-        organisation_id: builtins.str = ...,
-        pay_amount_kopecks: builtins.int = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        organisation_id: _builtins.str = ...,
+        pay_amount_kopecks: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["organisation_id", b"organisation_id", "pay_amount_kopecks", b"pay_amount_kopecks", "request_id", b"request_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation_id", b"organisation_id", "pay_amount_kopecks", b"pay_amount_kopecks", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___IssueInvoiceRequest: typing_extensions.TypeAlias = IssueInvoiceRequest
+Global___IssueInvoiceRequest: _TypeAlias = IssueInvoiceRequest  # noqa: Y015
 
-@typing.final
-class IssueInvoiceResponse(google.protobuf.message.Message):
+@_typing.final
+class IssueInvoiceResponse(_message.Message):
     """Answers IssueInvoice."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DOCUMENT_FIELD_NUMBER: builtins.int
-    @property
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def document(self) -> Global___Document:
         """The invoice."""
 
@@ -593,55 +651,62 @@ class IssueInvoiceResponse(google.protobuf.message.Message):
         *,
         document: Global___Document | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["document", b"document"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["document", b"document"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___IssueInvoiceResponse: typing_extensions.TypeAlias = IssueInvoiceResponse
+Global___IssueInvoiceResponse: _TypeAlias = IssueInvoiceResponse  # noqa: Y015
 
-@typing.final
-class IssueActRequest(google.protobuf.message.Message):
+@_typing.final
+class IssueActRequest(_message.Message):
     """Asks for the act of a month, made out to the tenant's payer. A month has one act, and a repeat
     under any request_id returns it. FAILED_PRECONDITION, beside the reasons of IssueInvoice:
     MONTH_NOT_OVER; MONTH_NOT_POSTED while settlements of the month are still on their way to the
     ledger; NOTHING_CHARGED; PAYER_MISSING; DOCUMENT_DIFFERS when it was issued at another rate.
     """
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    MONTH_FIELD_NUMBER: builtins.int
-    EXCHANGE_RATE_FIELD_NUMBER: builtins.int
-    request_id: builtins.str
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    EXCHANGE_RATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
     """Names this mutation."""
-    tenant_id: builtins.str
+    tenant_id: _builtins.str
     """The tenant's id."""
-    month: builtins.str
+    month: _builtins.str
     """The month, YYYY-MM in the tenant's time zone."""
-    exchange_rate: builtins.str
+    exchange_rate: _builtins.str
     """Roubles for one unit of the tenant's currency on the month's last day, as a decimal such as
     "91.2345": above 0, at most 1000000, at most 8 decimals. Empty for a tenant in roubles.
     """
     def __init__(
         self,
         *,
-        request_id: builtins.str = ...,
-        tenant_id: builtins.str = ...,
-        month: builtins.str = ...,
-        exchange_rate: builtins.str = ...,
+        request_id: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        month: _builtins.str = ...,
+        exchange_rate: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["exchange_rate", b"exchange_rate", "month", b"month", "request_id", b"request_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_rate", b"exchange_rate", "month", b"month", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___IssueActRequest: typing_extensions.TypeAlias = IssueActRequest
+Global___IssueActRequest: _TypeAlias = IssueActRequest  # noqa: Y015
 
-@typing.final
-class IssueActResponse(google.protobuf.message.Message):
+@_typing.final
+class IssueActResponse(_message.Message):
     """Answers IssueAct."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DOCUMENT_FIELD_NUMBER: builtins.int
-    @property
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def document(self) -> Global___Document:
         """The act."""
 
@@ -650,41 +715,48 @@ class IssueActResponse(google.protobuf.message.Message):
         *,
         document: Global___Document | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["document", b"document"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["document", b"document"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___IssueActResponse: typing_extensions.TypeAlias = IssueActResponse
+Global___IssueActResponse: _TypeAlias = IssueActResponse  # noqa: Y015
 
-@typing.final
-class GetDocumentRequest(google.protobuf.message.Message):
+@_typing.final
+class GetDocumentRequest(_message.Message):
     """Asks for one document."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    DOCUMENT_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
-    document_id: builtins.str
+    document_id: _builtins.str
     """The document's id."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        document_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["document_id", b"document_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetDocumentRequest: typing_extensions.TypeAlias = GetDocumentRequest
+Global___GetDocumentRequest: _TypeAlias = GetDocumentRequest  # noqa: Y015
 
-@typing.final
-class GetDocumentResponse(google.protobuf.message.Message):
+@_typing.final
+class GetDocumentResponse(_message.Message):
     """Answers GetDocument."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DOCUMENT_FIELD_NUMBER: builtins.int
-    @property
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
     def document(self) -> Global___Document:
         """The document."""
 
@@ -693,105 +765,124 @@ class GetDocumentResponse(google.protobuf.message.Message):
         *,
         document: Global___Document | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["document", b"document"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["document", b"document"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetDocumentResponse: typing_extensions.TypeAlias = GetDocumentResponse
+Global___GetDocumentResponse: _TypeAlias = GetDocumentResponse  # noqa: Y015
 
-@typing.final
-class ListDocumentsRequest(google.protobuf.message.Message):
+@_typing.final
+class ListDocumentsRequest(_message.Message):
     """Asks for documents."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    PAGE_SIZE_FIELD_NUMBER: builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
     kind: Global___DocumentKind.ValueType
     """Only documents of this kind; unspecified means all."""
-    page_size: builtins.int
+    page_size: _builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
-    page_token: builtins.str
+    page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
         kind: Global___DocumentKind.ValueType = ...,
-        page_size: builtins.int = ...,
-        page_token: builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListDocumentsRequest: typing_extensions.TypeAlias = ListDocumentsRequest
+Global___ListDocumentsRequest: _TypeAlias = ListDocumentsRequest  # noqa: Y015
 
-@typing.final
-class ListDocumentsResponse(google.protobuf.message.Message):
+@_typing.final
+class ListDocumentsResponse(_message.Message):
     """Answers ListDocuments."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DOCUMENTS_FIELD_NUMBER: builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    next_page_token: builtins.str
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
-    @property
-    def documents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Document]:
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
         """The documents, the newest first."""
 
     def __init__(
         self,
         *,
-        documents: collections.abc.Iterable[Global___Document] | None = ...,
-        next_page_token: builtins.str = ...,
+        documents: _abc.Iterable[Global___Document] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["documents", b"documents", "next_page_token", b"next_page_token"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListDocumentsResponse: typing_extensions.TypeAlias = ListDocumentsResponse
+Global___ListDocumentsResponse: _TypeAlias = ListDocumentsResponse  # noqa: Y015
 
-@typing.final
-class DownloadDocumentRequest(google.protobuf.message.Message):
+@_typing.final
+class DownloadDocumentRequest(_message.Message):
     """Asks for a document's file."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    DOCUMENT_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The tenant's id."""
-    document_id: builtins.str
+    document_id: _builtins.str
     """The document's id."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        document_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["document_id", b"document_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DownloadDocumentRequest: typing_extensions.TypeAlias = DownloadDocumentRequest
+Global___DownloadDocumentRequest: _TypeAlias = DownloadDocumentRequest  # noqa: Y015
 
-@typing.final
-class DownloadDocumentResponse(google.protobuf.message.Message):
+@_typing.final
+class DownloadDocumentResponse(_message.Message):
     """Answers DownloadDocument."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    PDF_FIELD_NUMBER: builtins.int
-    FILE_NAME_FIELD_NUMBER: builtins.int
-    pdf: builtins.bytes
+    PDF_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    pdf: _builtins.bytes
     """The PDF, the same bytes each time; some 30 kB."""
-    file_name: builtins.str
+    file_name: _builtins.str
     """A name for the file, such as "Счёт № 17 от 25.11.2026.pdf"."""
     def __init__(
         self,
         *,
-        pdf: builtins.bytes = ...,
-        file_name: builtins.str = ...,
+        pdf: _builtins.bytes = ...,
+        file_name: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["file_name", b"file_name", "pdf", b"pdf"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "pdf", b"pdf"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DownloadDocumentResponse: typing_extensions.TypeAlias = DownloadDocumentResponse
+Global___DownloadDocumentResponse: _TypeAlias = DownloadDocumentResponse  # noqa: Y015

@@ -54,7 +54,8 @@ def update(organisation_id: str, *paths: str, tenant_id: str = "acme", **fields:
 
 def invoice(organisation_id: str, kopecks: int = 1_500_000, **fields: Any) -> Message:
     """An IssueInvoice."""
-    values = {"request_id": fresh_id(), "tenant_id": "acme", "pay_amount_kopecks": kopecks}
+    values: dict[str, Any] = {"request_id": fresh_id(), "tenant_id": "acme"}
+    values |= {"pay_amount_kopecks": kopecks}
     return pb.IssueInvoiceRequest(organisation_id=organisation_id, **(values | fields))
 
 

@@ -73,7 +73,7 @@ def invoice(documents: Documents, organisation: Organisation) -> Issue:
 
     async def issue(request_id: str = "i", amount: int = 15_000, **fields: Any) -> Document:
         terms = fields.pop("terms", TERMS)
-        where = fields.pop("documents", documents)
+        where: Documents = fields.pop("documents", documents)
         return await where.issue_invoice(
             request_id, "acme", organisation.id, amount, terms, **fields
         )
