@@ -1,5 +1,6 @@
 """The words on documents, in Russian: every text that the templates place, ready to be read."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,10 @@ from ledger.documents.roubles import figures, in_words
 
 MICROS = 1_000_000
 KEPT = "\u00a0"  # a space at which no line breaks
+BREAK = "\u200b"  # a place of no width at which a line may break
 ASSISTANT = "телефонного ИИ\u2011ассистента"
 
+_LONG_WORD = re.compile(r"\S{20}(?=\S{5})")
 _OF_MONTHS = (
     "января", "февраля", "марта", "апреля", "мая", "июня",
     "июля", "августа", "сентября", "октября", "ноября", "декабря",
@@ -105,7 +108,7 @@ def _seller(contents: Contents) -> dict[str, str]:
     return party | {
         "account": seller.account,
         "bik": seller.bik,
-        "bank": seller.bank,
+        "bank": breakable(seller.bank),
         "correspondent_account": seller.correspondent_account,
     }
 
@@ -118,4 +121,10 @@ def _customer(contents: Contents) -> dict[str, str]:
 
 def _party(name: str, inn: str, kpp: str, address: str) -> dict[str, str]:
     codes = f"ИНН{KEPT}{inn}" + (f", КПП{KEPT}{kpp}" if kpp else "")
-    return {"name": name, "inn": inn, "kpp": kpp, "codes": codes, "address": address}
+    texts = {"name": breakable(name), "address": breakable(address)}
+    return texts | {"inn": inn, "kpp": kpp, "codes": codes}
+
+
+def breakable(text: str) -> str:
+    """The text with places to break in words that are wider than a column."""
+    return _LONG_WORD.sub(lambda found: found.group() + BREAK, text)

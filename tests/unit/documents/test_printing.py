@@ -10,7 +10,7 @@ from pypdf import PdfReader
 
 from ledger.documents.document import Contents
 from server.documents.printing import print_pdf, set_pdf
-from server.documents.wording import file_name_of, money, plain
+from server.documents.wording import breakable, file_name_of, money, plain
 from tests.unit.documents.samples import COMPANY, ENTREPRENEUR, MARCH, SELLER, act, invoice
 
 AT = datetime(2026, 11, 25, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -88,6 +88,15 @@ def test_the_longest_texts_stay_on_the_sheet() -> None:
     pages = pages_of(invoice(customer=longest, amount_kopecks=99_999_999_999_999))
     assert "999 999 999 999,99" in pages[0]
     assert len(pages) <= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("ООО «Ромашка»", ["ООО «Ромашка»"]), ("x" * 24, ["x" * 24]), ("y" * 45, ["y" * 20, "y" * 20, "y" * 5]),
+     ("a " + "z" * 60, ["a " + "z" * 20, "z" * 20, "z" * 20])],
+)  # fmt: skip
+def test_a_word_that_is_wider_than_a_column_may_break(text: str, parts: list[str]) -> None:
+    assert breakable(text).split("\u200b") == parts
 
 
 def test_the_same_contents_are_the_same_bytes() -> None:
