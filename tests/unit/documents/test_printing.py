@@ -92,7 +92,8 @@ def test_the_longest_texts_stay_on_the_sheet() -> None:
 
 @pytest.mark.parametrize(
     ("text", "parts"),
-    [("ООО «Ромашка»", ["ООО «Ромашка»"]), ("x" * 24, ["x" * 24]), ("y" * 45, ["y" * 20, "y" * 20, "y" * 5]),
+    [("ООО «Ромашка»", ["ООО «Ромашка»"]), ("x" * 24, ["x" * 24]),
+     ("y" * 45, ["y" * 20, "y" * 20, "y" * 5]),
      ("a " + "z" * 60, ["a " + "z" * 20, "z" * 20, "z" * 20])],
 )  # fmt: skip
 def test_a_word_that_is_wider_than_a_column_may_break(text: str, parts: list[str]) -> None:
