@@ -75,7 +75,7 @@ Timely = Authorize | Charge | Settle | LookGrant
 
 
 class OracleShard:
-    """One shard: `apply` decides a batch, `invariants` tells what must hold but does not."""
+    """One shard: `apply` decides a batch."""
 
     def __init__(self, config: Config, now_ms: int = 0) -> None:
         self.config = config
