@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tollgate.v1 import billing_pb2 as tollgate_dot_v1_dot_billing__pb2
+from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -101,6 +102,61 @@ class BillingServiceStub(object):
                 '/tollgate.v1.BillingService/Audit',
                 request_serializer=tollgate_dot_v1_dot_billing__pb2.AuditRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_billing__pb2.AuditResponse.FromString,
+                _registered_method=True)
+        self.CreateOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/CreateOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationResponse.FromString,
+                _registered_method=True)
+        self.GetOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationResponse.FromString,
+                _registered_method=True)
+        self.ListOrganisations = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListOrganisations',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsResponse.FromString,
+                _registered_method=True)
+        self.UpdateOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/UpdateOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationResponse.FromString,
+                _registered_method=True)
+        self.ArchiveOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/ArchiveOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationResponse.FromString,
+                _registered_method=True)
+        self.SetPayer = channel.unary_unary(
+                '/tollgate.v1.BillingService/SetPayer',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerResponse.FromString,
+                _registered_method=True)
+        self.IssueInvoice = channel.unary_unary(
+                '/tollgate.v1.BillingService/IssueInvoice',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceResponse.FromString,
+                _registered_method=True)
+        self.IssueAct = channel.unary_unary(
+                '/tollgate.v1.BillingService/IssueAct',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueActRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueActResponse.FromString,
+                _registered_method=True)
+        self.GetDocument = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetDocument',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentResponse.FromString,
+                _registered_method=True)
+        self.ListDocuments = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListDocuments',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsResponse.FromString,
+                _registered_method=True)
+        self.DownloadDocument = channel.unary_unary(
+                '/tollgate.v1.BillingService/DownloadDocument',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
                 _registered_method=True)
 
 
@@ -204,6 +260,84 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateOrganisation(self, request, context):
+        """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
+        field named, or are kept as a draft.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrganisation(self, request, context):
+        """Reads one organisation. NOT_FOUND, reason UNKNOWN_ORGANISATION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOrganisations(self, request, context):
+        """Lists a tenant's organisations by creation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateOrganisation(self, request, context):
+        """Changes an organisation. An archived one is FAILED_PRECONDITION, reason ORGANISATION_ARCHIVED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveOrganisation(self, request, context):
+        """Takes an organisation out of use for good; if it was the payer, there is none then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPayer(self, request, context):
+        """Chooses the organisation that the tenant's acts are made out to, instead of another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueInvoice(self, request, context):
+        """Issues an invoice in roubles to one of a tenant's organisations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueAct(self, request, context):
+        """Issues the act of a month that is over, in roubles, to the tenant's payer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDocument(self, request, context):
+        """Reads one document. NOT_FOUND, reason UNKNOWN_DOCUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDocuments(self, request, context):
+        """Lists a tenant's documents, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadDocument(self, request, context):
+        """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -271,6 +405,61 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.Audit,
                     request_deserializer=tollgate_dot_v1_dot_billing__pb2.AuditRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_billing__pb2.AuditResponse.SerializeToString,
+            ),
+            'CreateOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationResponse.SerializeToString,
+            ),
+            'GetOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationResponse.SerializeToString,
+            ),
+            'ListOrganisations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrganisations,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsResponse.SerializeToString,
+            ),
+            'UpdateOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationResponse.SerializeToString,
+            ),
+            'ArchiveOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationResponse.SerializeToString,
+            ),
+            'SetPayer': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPayer,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerResponse.SerializeToString,
+            ),
+            'IssueInvoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueInvoice,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceResponse.SerializeToString,
+            ),
+            'IssueAct': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueAct,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueActRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueActResponse.SerializeToString,
+            ),
+            'GetDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDocument,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentResponse.SerializeToString,
+            ),
+            'ListDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDocuments,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsResponse.SerializeToString,
+            ),
+            'DownloadDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.DownloadDocument,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -627,6 +816,303 @@ class BillingService(object):
             '/tollgate.v1.BillingService/Audit',
             tollgate_dot_v1_dot_billing__pb2.AuditRequest.SerializeToString,
             tollgate_dot_v1_dot_billing__pb2.AuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/CreateOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.GetOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.GetOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrganisations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListOrganisations',
+            tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/UpdateOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ArchiveOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPayer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SetPayer',
+            tollgate_dot_v1_dot_organisations__pb2.SetPayerRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.SetPayerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueInvoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/IssueInvoice',
+            tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueAct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/IssueAct',
+            tollgate_dot_v1_dot_organisations__pb2.IssueActRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.IssueActResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetDocument',
+            tollgate_dot_v1_dot_organisations__pb2.GetDocumentRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.GetDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListDocuments',
+            tollgate_dot_v1_dot_organisations__pb2.ListDocumentsRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.ListDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/DownloadDocument',
+            tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,
