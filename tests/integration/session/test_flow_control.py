@@ -130,7 +130,7 @@ async def test_too_many_operations_end_the_stream_and_say_how_many_may_be(
 
 async def test_bytes_that_are_no_message_end_the_stream(installation: Installation) -> None:
     method = "/tollgate.v1.CallAuthorizationService/Session"
-    call = installation.channel.stream_stream(method)(
+    call: Any = installation.channel.stream_stream(method)(
         metadata=(("authorization", f"Bearer {ADMIN_KEY}"),)
     )
     async with stream(installation.channel, ADMIN_KEY) as beside:

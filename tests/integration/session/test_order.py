@@ -74,7 +74,7 @@ async def test_reports_whose_pin_this_process_does_not_know_are_decided_in_order
 ) -> None:
     start, *rest = a_life(gateway)
     [started] = await session.ask(start)
-    installation.parts.book.forget("acme", "c1")
+    installation.parts.book.forget(("acme", "c1"))
     assert_lived([started, *await session.ask(*rest)], session)
 
 

@@ -71,8 +71,7 @@ async def raise_cap(worker: Installation) -> object:
 async def test_what_another_worker_changes_reaches_the_calls_of_this_ones_streams(
     installation: Installation, beside: Installation, change: Change, directive: int
 ) -> None:
-    limits = {"credit_limit_micros": 200_000, "daily_cap_micros": 1_000_000}
-    await installation.tenant("acme", **limits)
+    await installation.tenant("acme", credit_limit_micros=200_000, daily_cap_micros=1_000_000)
     gateway = Gateway(installation.admin)
     async with stream(installation.channel, ADMIN_KEY) as session:
         await session.ask(gateway.authorization("c1"), gateway.authorization("c2"))
