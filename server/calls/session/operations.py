@@ -14,7 +14,6 @@ from opentelemetry.trace import Span
 from quota.batch import Result
 from quota.errors import QuotaError
 from quota.shard_line import MAX_BATCH, ShardLine
-from server.background.ending import end_tasks
 from server.calls.conclusions import Settled
 from server.calls.first_try import Attempt
 from server.calls.questions import CallKey
@@ -104,18 +103,21 @@ class Operations:
                 waiting.append(item)
         self._go_on()
 
-    async def close(self) -> None:
-        """Drops what is not answered: on another stream it is asked again."""
+    def close(self) -> list[asyncio.Task[None]]:
+        """Drops what is not answered: on another stream it is asked again. Returns the tasks to
+        be ended.
+        """
         self._closed = True
-        await end_tasks(list(self._at_the_desk))
-        await self.postings.close()
         while self._in_flight:
             self._leave()
+        return [*self._at_the_desk, *self.postings.followers]
 
     # Asking
 
     def _go_on(self) -> None:
         """Asks whatever can be asked now."""
+        if self._closed:
+            return
         while self._ready or self._prepared:
             while self._ready:
                 self._prepare(self._ready.popleft())
@@ -259,7 +261,7 @@ class Operations:
 
     def _complete(self, item: Item) -> None:
         """The result that was added last is complete; the call's next operation may go."""
-        if item.admitted:
+        if item.admitted and not self._closed:
             self._leave()
         message = item.message
         message.open -= 1

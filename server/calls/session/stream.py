@@ -58,9 +58,9 @@ class Session:
                     end.result()
         finally:
             self._parts.sessions.remove(self)
-            await end_tasks(tasks)
-            await self._operations.close()
             self._ended.cancel()
+            # All is cancelled before the first wait: gRPC may cancel this one in the middle of it.
+            await end_tasks([*tasks, *self._operations.close()])
 
     def carried(self, tenant_id: str) -> Iterable[str]:
         """The calls of a tenant that the stream carries."""

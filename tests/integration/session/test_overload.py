@@ -1,5 +1,6 @@
 """Overload: new calls are shed first, running ones last, and nothing stays counted in flight."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from google.rpc import error_details_pb2
 
 from server import app
 from server.calls.session import stream as serving
+from server.errors import Draining
 from server.interceptors.overload import Limiter
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import ADMIN_KEY, Installation, eventually, installed
@@ -155,3 +157,29 @@ async def test_streams_that_are_cancelled_in_the_middle_leave_nothing_in_flight(
         return limiter.in_flight == 0
 
     await eventually(nothing_is)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_cancellation_in_the_middle_of_a_streams_end_leaves_nothing_in_flight(
+    proxy: Proxy, behind: Installation, turns: int
+) -> None:
+    gateway = Gateway(behind.admin)
+    async with stream(behind.channel, ADMIN_KEY) as session:
+        await session.ask(gateway.authorization("c1"))
+        side, limiter = await server_side(behind), await limiter_of(behind)
+        [serving_it] = [each for each in asyncio.all_tasks() if "Session]" in each.get_name()]
+        proxy.hold()
+        await session.send(gateway.report("c1", 5), gateway.settlement("lost", 10))
+
+        async def in_flight() -> bool:
+            return limiter.in_flight == 2
+
+        await eventually(in_flight)
+        side.end(Draining())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        serving_it.cancel()
+        await gone(behind)
+        await asyncio.wait([serving_it])
+        assert limiter.in_flight == 0
+        proxy.restore()
