@@ -28,6 +28,7 @@ class Kind(IntEnum):
     REPAIR = 10
     LOOK_ACCOUNT = 11
     LOOK_CALL = 12
+    LOOK_GRANT = 13
 
 
 class Day(NamedTuple):
@@ -227,6 +228,15 @@ class LookCall(NamedTuple):
     call_id: str
 
 
+class LookGrant(NamedTuple):
+    """Reads what a heartbeat of the call would answer now, and changes nothing."""
+
+    tenant: str
+    call_id: str
+    profile_version: int
+    day: Day
+
+
 Operation = (
     Load
     | Apply
@@ -240,6 +250,7 @@ Operation = (
     | Repair
     | LookAccount
     | LookCall
+    | LookGrant
 )
 
 KINDS: dict[type, Kind] = {
@@ -255,6 +266,7 @@ KINDS: dict[type, Kind] = {
     Repair: Kind.REPAIR,
     LookAccount: Kind.LOOK_ACCOUNT,
     LookCall: Kind.LOOK_CALL,
+    LookGrant: Kind.LOOK_GRANT,
 }
 
 
