@@ -41,7 +41,7 @@ WHERE tenant = $1 AND number = $2
 SELECT calls.tenant, calls.call_id, model, tariff, tariff_version, analytics, caller, callee,
        direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
        outcome, calls.elapsed_ms, calls.usage, cost, rated_micros, charged_micros,
-       overrun_micros, spend_by_day, settle_digest, shard, epoch, n, posted_at,
+       overrun_micros, spend_by_day, settle_digest, shard, epoch, n, posted_at, day,
        late_usage.usage AS late_quantities, late_usage.elapsed_ms AS late_elapsed_ms
 FROM calls
 CROSS JOIN LATERAL (
@@ -83,7 +83,7 @@ ORDER BY number
 SELECT calls.tenant, calls.call_id, model, tariff, tariff_version, analytics, caller, callee,
        direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
        outcome, elapsed_ms, usage, cost, rated_micros, charged_micros, overrun_micros,
-       spend_by_day, settle_digest, shard, epoch, n, posted_at,
+       spend_by_day, settle_digest, shard, epoch, n, posted_at, day,
        NULL::jsonb AS late_quantities, NULL::bigint AS late_elapsed_ms
 FROM calls
 WHERE tenant = $1

@@ -7,6 +7,7 @@ the concerns do.
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -120,7 +121,9 @@ def _plain(handler: Handler) -> Behaviour:
         return proceed
 
     async def write_out(request: Any, context: Context) -> None:
-        async for response in behaviour(request, context):
-            await context.write(response)
+        # Closed at once when the client goes: what the generator holds must not wait for that.
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     return write_out

@@ -54,6 +54,13 @@ ALLOWED: Mapping[str, Roles] = {
             "ListApiKeys": _ADMINS,
             "RevokeApiKey": _ADMINS,
             "Audit": _ADMINS,
+            "GetMonthSummary": _OWNERS,
+            "ListDailySpend": _OWNERS,
+            "ListTransactions": _OWNERS,
+            "ListRefusals": _OWNERS,
+            "ExportHistory": _OWNERS,
+            "WatchBalance": _OWNERS,
+            "SeedExample": _ADMINS,
         },
     ),
     **_service(

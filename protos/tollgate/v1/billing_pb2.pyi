@@ -757,12 +757,17 @@ class ListCallsRequest(google.protobuf.message.Message):
     SETTLED_BEFORE_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    TRANSACTION_NUMBER_FIELD_NUMBER: builtins.int
     tenant_id: builtins.str
     """The tenant's id."""
     page_size: builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
     page_token: builtins.str
     """The next_page_token of the page before; empty for the first."""
+    transaction_number: builtins.int
+    """Only the calls that this row of the payment history gathers; 0 means all. NOT_FOUND, reason
+    UNKNOWN_TRANSACTION, when there is no such row.
+    """
     @property
     def settled_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Only calls settled at or after this time."""
@@ -779,15 +784,16 @@ class ListCallsRequest(google.protobuf.message.Message):
         settled_before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        transaction_number: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["settled_before", b"settled_before", "settled_from", b"settled_from"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id", "transaction_number", b"transaction_number"]) -> None: ...
 
 Global___ListCallsRequest: typing_extensions.TypeAlias = ListCallsRequest
 
 @typing.final
 class ListCallsResponse(google.protobuf.message.Message):
-    """Answers ListCalls."""
+    """Answers ListCalls. Caller and callee are masked unless the key may see numbers."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -826,8 +832,9 @@ class ApiKey(google.protobuf.message.Message):
     """What the key is for; 1 to 200 characters."""
     @property
     def scopes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """What the key may do: "gateway", "admin", "tenant:<id>". A tenant scope also bounds a gateway
-        key to that tenant.
+        """What the key may do: "gateway", "admin", "tenant:<id>", "numbers". A tenant scope also bounds
+        a gateway key to that tenant. A tenant's own key sees whole phone numbers only with "numbers";
+        the other roles always do.
         """
 
     @property

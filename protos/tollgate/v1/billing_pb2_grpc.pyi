@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import sys
 import tollgate.v1.billing_pb2
+import tollgate.v1.history_pb2
 import typing
 
 if sys.version_info >= (3, 13):
@@ -233,7 +234,119 @@ _BillingServiceAuditType = typing_extensions.TypeVar(
     ],
 )
 
-class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _BillingServiceGetTenantType, _BillingServiceListTenantsType, _BillingServiceUpdateTenantType, _BillingServiceGetBalanceType, _BillingServiceAdjustBalanceType, _BillingServicePutTariffType, _BillingServiceListTariffsType, _BillingServiceListCallsType, _BillingServiceCreateApiKeyType, _BillingServiceListApiKeysType, _BillingServiceRevokeApiKeyType, _BillingServiceAuditType]):
+_BillingServiceGetMonthSummaryType = typing_extensions.TypeVar(
+    '_BillingServiceGetMonthSummaryType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.GetMonthSummaryRequest,
+        tollgate.v1.history_pb2.GetMonthSummaryResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.GetMonthSummaryRequest,
+        tollgate.v1.history_pb2.GetMonthSummaryResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.GetMonthSummaryRequest,
+        tollgate.v1.history_pb2.GetMonthSummaryResponse,
+    ],
+)
+
+_BillingServiceListDailySpendType = typing_extensions.TypeVar(
+    '_BillingServiceListDailySpendType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListDailySpendRequest,
+        tollgate.v1.history_pb2.ListDailySpendResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListDailySpendRequest,
+        tollgate.v1.history_pb2.ListDailySpendResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListDailySpendRequest,
+        tollgate.v1.history_pb2.ListDailySpendResponse,
+    ],
+)
+
+_BillingServiceListTransactionsType = typing_extensions.TypeVar(
+    '_BillingServiceListTransactionsType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListTransactionsRequest,
+        tollgate.v1.history_pb2.ListTransactionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListTransactionsRequest,
+        tollgate.v1.history_pb2.ListTransactionsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListTransactionsRequest,
+        tollgate.v1.history_pb2.ListTransactionsResponse,
+    ],
+)
+
+_BillingServiceListRefusalsType = typing_extensions.TypeVar(
+    '_BillingServiceListRefusalsType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListRefusalsRequest,
+        tollgate.v1.history_pb2.ListRefusalsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListRefusalsRequest,
+        tollgate.v1.history_pb2.ListRefusalsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListRefusalsRequest,
+        tollgate.v1.history_pb2.ListRefusalsResponse,
+    ],
+)
+
+_BillingServiceExportHistoryType = typing_extensions.TypeVar(
+    '_BillingServiceExportHistoryType',
+    grpc.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.ExportHistoryRequest,
+        tollgate.v1.history_pb2.ExportHistoryResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.ExportHistoryRequest,
+        tollgate.v1.history_pb2.ExportHistoryResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.ExportHistoryRequest,
+        tollgate.v1.history_pb2.ExportHistoryResponse,
+    ],
+)
+
+_BillingServiceWatchBalanceType = typing_extensions.TypeVar(
+    '_BillingServiceWatchBalanceType',
+    grpc.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.WatchBalanceRequest,
+        tollgate.v1.history_pb2.WatchBalanceResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.WatchBalanceRequest,
+        tollgate.v1.history_pb2.WatchBalanceResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.WatchBalanceRequest,
+        tollgate.v1.history_pb2.WatchBalanceResponse,
+    ],
+)
+
+_BillingServiceSeedExampleType = typing_extensions.TypeVar(
+    '_BillingServiceSeedExampleType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.SeedExampleRequest,
+        tollgate.v1.history_pb2.SeedExampleResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.SeedExampleRequest,
+        tollgate.v1.history_pb2.SeedExampleResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.SeedExampleRequest,
+        tollgate.v1.history_pb2.SeedExampleResponse,
+    ],
+)
+
+class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _BillingServiceGetTenantType, _BillingServiceListTenantsType, _BillingServiceUpdateTenantType, _BillingServiceGetBalanceType, _BillingServiceAdjustBalanceType, _BillingServicePutTariffType, _BillingServiceListTariffsType, _BillingServiceListCallsType, _BillingServiceCreateApiKeyType, _BillingServiceListApiKeysType, _BillingServiceRevokeApiKeyType, _BillingServiceAuditType, _BillingServiceGetMonthSummaryType, _BillingServiceListDailySpendType, _BillingServiceListTransactionsType, _BillingServiceListRefusalsType, _BillingServiceExportHistoryType, _BillingServiceWatchBalanceType, _BillingServiceSeedExampleType]):
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
     same content returns the first result and changes nothing, other content under the same
     request_id is ALREADY_EXISTS, reason KEY_REUSED.
@@ -293,6 +406,34 @@ class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _Billin
             tollgate.v1.billing_pb2.AuditRequest,
             tollgate.v1.billing_pb2.AuditResponse,
         ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.GetMonthSummaryRequest,
+            tollgate.v1.history_pb2.GetMonthSummaryResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.ListDailySpendRequest,
+            tollgate.v1.history_pb2.ListDailySpendResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.ListTransactionsRequest,
+            tollgate.v1.history_pb2.ListTransactionsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.ListRefusalsRequest,
+            tollgate.v1.history_pb2.ListRefusalsResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            tollgate.v1.history_pb2.ExportHistoryRequest,
+            tollgate.v1.history_pb2.ExportHistoryResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            tollgate.v1.history_pb2.WatchBalanceRequest,
+            tollgate.v1.history_pb2.WatchBalanceResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.SeedExampleRequest,
+            tollgate.v1.history_pb2.SeedExampleResponse,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -349,6 +490,34 @@ class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _Billin
             tollgate.v1.billing_pb2.AuditRequest,
             tollgate.v1.billing_pb2.AuditResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.GetMonthSummaryRequest,
+            tollgate.v1.history_pb2.GetMonthSummaryResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.ListDailySpendRequest,
+            tollgate.v1.history_pb2.ListDailySpendResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.ListTransactionsRequest,
+            tollgate.v1.history_pb2.ListTransactionsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.ListRefusalsRequest,
+            tollgate.v1.history_pb2.ListRefusalsResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            tollgate.v1.history_pb2.ExportHistoryRequest,
+            tollgate.v1.history_pb2.ExportHistoryResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            tollgate.v1.history_pb2.WatchBalanceRequest,
+            tollgate.v1.history_pb2.WatchBalanceResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.history_pb2.SeedExampleRequest,
+            tollgate.v1.history_pb2.SeedExampleResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreateTenant: _BillingServiceCreateTenantType
@@ -395,6 +564,37 @@ class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _Billin
 
     Audit: _BillingServiceAuditType
     """Compares the live balances with the ledger, as of the same numbers."""
+
+    GetMonthSummary: _BillingServiceGetMonthSummaryType
+    """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
+
+    ListDailySpend: _BillingServiceListDailySpendType
+    """Lists the money charged on each day, for a chart beside the daily cap."""
+
+    ListTransactions: _BillingServiceListTransactionsType
+    """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+    gathered per day and type.
+    """
+
+    ListRefusals: _BillingServiceListRefusalsType
+    """Counts refused calls per day and reason, and lists the last of them."""
+
+    ExportHistory: _BillingServiceExportHistoryType
+    """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+    run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+    minute ends UNAVAILABLE.
+    """
+
+    WatchBalance: _BillingServiceWatchBalanceType
+    """Streams the live balance: at once, and within a second of every change. It ends
+    UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+    RESOURCE_EXHAUSTED.
+    """
+
+    SeedExample: _BillingServiceSeedExampleType
+    """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+    month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+    """
 
 BillingServiceAsyncStub: typing_extensions.TypeAlias = BillingServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -448,6 +648,34 @@ BillingServiceAsyncStub: typing_extensions.TypeAlias = BillingServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         tollgate.v1.billing_pb2.AuditRequest,
         tollgate.v1.billing_pb2.AuditResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.GetMonthSummaryRequest,
+        tollgate.v1.history_pb2.GetMonthSummaryResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListDailySpendRequest,
+        tollgate.v1.history_pb2.ListDailySpendResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListTransactionsRequest,
+        tollgate.v1.history_pb2.ListTransactionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.ListRefusalsRequest,
+        tollgate.v1.history_pb2.ListRefusalsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.ExportHistoryRequest,
+        tollgate.v1.history_pb2.ExportHistoryResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        tollgate.v1.history_pb2.WatchBalanceRequest,
+        tollgate.v1.history_pb2.WatchBalanceResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.history_pb2.SeedExampleRequest,
+        tollgate.v1.history_pb2.SeedExampleResponse,
     ],
 ]
 
@@ -566,5 +794,71 @@ class BillingServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tollgate.v1.billing_pb2.AuditResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.AuditResponse]]:
         """Compares the live balances with the ledger, as of the same numbers."""
+
+    @abc.abstractmethod
+    def GetMonthSummary(
+        self,
+        request: tollgate.v1.history_pb2.GetMonthSummaryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.history_pb2.GetMonthSummaryResponse, collections.abc.Awaitable[tollgate.v1.history_pb2.GetMonthSummaryResponse]]:
+        """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
+
+    @abc.abstractmethod
+    def ListDailySpend(
+        self,
+        request: tollgate.v1.history_pb2.ListDailySpendRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.history_pb2.ListDailySpendResponse, collections.abc.Awaitable[tollgate.v1.history_pb2.ListDailySpendResponse]]:
+        """Lists the money charged on each day, for a chart beside the daily cap."""
+
+    @abc.abstractmethod
+    def ListTransactions(
+        self,
+        request: tollgate.v1.history_pb2.ListTransactionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.history_pb2.ListTransactionsResponse, collections.abc.Awaitable[tollgate.v1.history_pb2.ListTransactionsResponse]]:
+        """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+        gathered per day and type.
+        """
+
+    @abc.abstractmethod
+    def ListRefusals(
+        self,
+        request: tollgate.v1.history_pb2.ListRefusalsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.history_pb2.ListRefusalsResponse, collections.abc.Awaitable[tollgate.v1.history_pb2.ListRefusalsResponse]]:
+        """Counts refused calls per day and reason, and lists the last of them."""
+
+    @abc.abstractmethod
+    def ExportHistory(
+        self,
+        request: tollgate.v1.history_pb2.ExportHistoryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[tollgate.v1.history_pb2.ExportHistoryResponse], collections.abc.AsyncIterator[tollgate.v1.history_pb2.ExportHistoryResponse]]:
+        """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+        run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+        minute ends UNAVAILABLE.
+        """
+
+    @abc.abstractmethod
+    def WatchBalance(
+        self,
+        request: tollgate.v1.history_pb2.WatchBalanceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[tollgate.v1.history_pb2.WatchBalanceResponse], collections.abc.AsyncIterator[tollgate.v1.history_pb2.WatchBalanceResponse]]:
+        """Streams the live balance: at once, and within a second of every change. It ends
+        UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+        RESOURCE_EXHAUSTED.
+        """
+
+    @abc.abstractmethod
+    def SeedExample(
+        self,
+        request: tollgate.v1.history_pb2.SeedExampleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.history_pb2.SeedExampleResponse, collections.abc.Awaitable[tollgate.v1.history_pb2.SeedExampleResponse]]:
+        """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+        month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+        """
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

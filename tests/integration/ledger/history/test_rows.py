@@ -189,9 +189,7 @@ async def test_a_zone_that_only_the_servers_know_stops_no_posting(
 
 
 async def test_rows_are_filtered_and_paged(pool: Pool, history: History, tenants: Tenants) -> None:
-    calls = [
-        settled_call(n, settled_at=datetime(2026, 3, n, 12, tzinfo=UTC)) for n in range(1, 11)
-    ]
+    calls = [settled_call(n, settled_at=datetime(2026, 3, n, 12, tzinfo=UTC)) for n in range(1, 11)]
     await Journal(pool).post(0, 1, calls)
     await tenants.credit("a", "acme", 1, "cash")
     await tenants.create("create-other", new_tenant("other"))
