@@ -307,7 +307,7 @@ def test_the_example_month_is_seeded_shown_and_exported(terminal: Terminal, tmp_
     exported = terminal.run("export", "march-2026", "calls", *days, *options)
     assert exported.code == 0, exported.err
     assert file.read_bytes().startswith(b"\xef\xbb\xbf")
-    assert len(file.read_text("utf-8-sig").splitlines()) == 1 + 25 + 144
+    assert len(file.read_text("utf-8-sig").splitlines()) == 1 + 25 + 147
     assert terminal.run("history", "march-2026", "--type", "gift").code == 2
     again = terminal.run("seed", "march-2026")
     assert (again.code, "TENANT_EXISTS" in again.err) == (1, True)
