@@ -30,7 +30,8 @@ async def march(installation: Installation) -> Installation:
 
 
 def export(table: pb.ExportTable.ValueType, **fields: Any) -> pb.ExportHistoryRequest:
-    return pb.ExportHistoryRequest(**({"tenant_id": "march", "table": table} | fields))
+    given: dict[str, Any] = {"tenant_id": "march", "table": table}
+    return pb.ExportHistoryRequest(**(given | fields))
 
 
 async def text_of(client: Client, request: pb.ExportHistoryRequest) -> str:

@@ -57,5 +57,5 @@ def test_the_average_is_rounded_half_up(spent: int, calls: int, micros: int) -> 
 
 def test_both_languages_have_the_same_words() -> None:
     english, russian = WORDINGS[pb.LANGUAGE_ENGLISH], WORDINGS[pb.LANGUAGE_RUSSIAN]
-    for one, other in zip(english, russian, strict=True):
-        assert one.keys() == other.keys()
+    for name in english._fields:
+        assert getattr(english, name).keys() == getattr(russian, name).keys(), name

@@ -194,7 +194,7 @@ async def test_rows_are_filtered_and_paged(pool: Pool, history: History, tenants
     await tenants.credit("a", "acme", 1, "cash")
     await tenants.create("create-other", new_tenant("other"))
     await tenants.credit("a", "other", 2, "cash")
-    march = {"first_day": date(2026, 3, 4), "last_day": date(2026, 3, 5)}
+    march: dict[str, Any] = {"first_day": date(2026, 3, 4), "last_day": date(2026, 3, 5)}
     found = await rows_of(history, **march)
     assert {row.day.day for row in found} == {4, 5}
     assert len(await rows_of(history, **march, kinds=["calls"])) == 2
@@ -211,7 +211,7 @@ async def test_rows_are_filtered_and_paged(pool: Pool, history: History, tenants
 
 async def test_a_row_opens_to_the_calls_that_it_gathers(pool: Pool, history: History) -> None:
     day_after = datetime(2026, 3, 3, 1, tzinfo=UTC)
-    plain = {"cost": (("llm", 46_000),), "analytics": False}
+    plain: dict[str, Any] = {"cost": (("llm", 46_000),), "analytics": False}
     entries: list[Entry] = [
         settled_call(1),
         settled_call(2, **plain),
