@@ -6,6 +6,7 @@ LedgerError
 ├── NotKnown
 │   ├── UnknownTenant
 │   ├── UnknownCall
+│   ├── UnknownTransaction
 │   ├── TariffUnknown
 │   ├── ApiKeyUnknown
 │   ├── OrganisationUnknown
@@ -64,6 +65,10 @@ class UnknownTenant(NotKnown):
 
 class UnknownCall(NotKnown):
     """The ledger holds no such call."""
+
+
+class UnknownTransaction(NotKnown):
+    """The payment history has no such row."""
 
 
 class TariffUnknown(NotKnown):

@@ -13,6 +13,9 @@ from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
 from ledger.documents.archive import Documents
+from ledger.history.exporting import HistoryExport
+from ledger.history.reader import History
+from ledger.history.seeding import Seeder
 from ledger.journal import Journal
 from ledger.keys import ApiKeys
 from ledger.organisations.register import Organisations
@@ -37,6 +40,12 @@ from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
 from server.billing.documents import DocumentDesk
+from server.billing.history.examples import ExampleDesk
+from server.billing.history.exports import ExportDesk
+from server.billing.history.overview import OverviewDesk
+from server.billing.history.service import HistoryDesks
+from server.billing.history.transactions import TransactionDesk
+from server.billing.history.watching import BalanceWatch
 from server.billing.keys import KeyDesk
 from server.billing.organisations import OrganisationDesk
 from server.billing.pending_debits import PendingDebits
@@ -104,7 +113,7 @@ async def run_worker(
                 services,
                 Chain(concerns(settings, told, ring, limiter)),
                 reflected=settings.reflection,
-                drain=parts.sessions.drain,
+                drain=parts.drain,
                 drain_s=settings.drain_s,
             )
         )
@@ -141,6 +150,7 @@ class Parts:
         self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
         self.calls, self.journal = Calls(pool), Journal(pool)
         self.organisations, self.documents = Organisations(pool), Documents(pool, print_pdf)
+        self.history = History(pool)
         # the live store
         self.readers = [ShardReader(topology, shard) for shard in self._shards]
         # the poster and the applier wait for new entries; their reads must not hold up others
@@ -155,6 +165,7 @@ class Parts:
         )
         # what is kept in memory
         self.directory = TenantDirectory(self.store, self.tenants)
+        self.watch = BalanceWatch(self.directory)
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         self.sessions = Sessions()
@@ -220,7 +231,7 @@ class Parts:
             TenantDesk(self.tenants, debits, self.applier),
             BalanceDesk(self.store, debits, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
-            SettledCallDesk(self.calls),
+            SettledCallDesk(self.calls, self.history),
             KeyDesk(self.keys),
             self.auditor,
             OrganisationDesk(self.organisations, debits),
@@ -232,6 +243,7 @@ class Parts:
                 self._seller,
                 self._vat_percent,
             ),
+            self._history_desks(),
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server
@@ -241,6 +253,20 @@ class Parts:
             ),
             Service("tollgate.v1.BillingService", lambda server: register_billing(billing, server)),
         ]
+
+    def _history_desks(self) -> HistoryDesks:
+        return HistoryDesks(
+            OverviewDesk(self.history, self.directory),
+            TransactionDesk(self.history, Refusals(self._pool), self.directory),
+            ExportDesk(HistoryExport(self._pool), self.directory),
+            self.watch,
+            ExampleDesk(Seeder(self._pool)),
+        )
+
+    async def drain(self, patience_s: float) -> None:
+        """Ends the streams within the patience."""
+        self.watch.drain()
+        await self.sessions.drain(patience_s)
 
     def jobs(self) -> list[Job]:
         """What every worker does beside its requests; the owner of a shard does more."""

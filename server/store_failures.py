@@ -59,6 +59,9 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     ledger.KeyReused: lambda _: KeyReused(),
     ledger.UnknownTenant: lambda _: TenantUnknown(),
     ledger.UnknownCall: lambda _: NotFound("CALL_UNKNOWN", "the ledger holds no such call"),
+    ledger.UnknownTransaction: lambda _: NotFound(
+        "UNKNOWN_TRANSACTION", "the payment history has no such row"
+    ),
     ledger.TariffUnknown: lambda _: NotFound("UNKNOWN_TARIFF", "there is no such tariff"),
     ledger.ApiKeyUnknown: lambda _: NotFound("UNKNOWN_API_KEY", "there is no such key"),
     ledger.OrganisationUnknown: lambda error: NotFound("UNKNOWN_ORGANISATION", str(error)),

@@ -15,6 +15,7 @@ from server.cli import (
     tariffs,
     tenants,
 )
+from server.cli.history import exporting, seeding, showing
 from server.cli.problems import Problem
 
 app = typer.Typer(
@@ -29,6 +30,10 @@ app.command()(simulating.simulate)
 app.command()(auditing.audit)
 app.command()(documents.invoice)
 app.command()(documents.act)
+app.command()(showing.month)
+app.command()(showing.history)
+app.command()(exporting.export)
+app.command()(seeding.seed)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(tariffs.app, name="tariff")
 app.add_typer(keys.app, name="key")

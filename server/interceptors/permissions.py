@@ -65,6 +65,13 @@ ALLOWED: Mapping[str, Roles] = {
             "GetDocument": _OWNERS,
             "ListDocuments": _OWNERS,
             "DownloadDocument": _OWNERS,
+            "GetMonthSummary": _OWNERS,
+            "ListDailySpend": _OWNERS,
+            "ListTransactions": _OWNERS,
+            "ListRefusals": _OWNERS,
+            "ExportHistory": _OWNERS,
+            "WatchBalance": _OWNERS,
+            "SeedExample": _ADMINS,
         },
     ),
     **_service(

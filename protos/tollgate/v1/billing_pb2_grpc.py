@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tollgate.v1 import billing_pb2 as tollgate_dot_v1_dot_billing__pb2
+from tollgate.v1 import history_pb2 as tollgate_dot_v1_dot_history__pb2
 from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
@@ -157,6 +158,41 @@ class BillingServiceStub(object):
                 '/tollgate.v1.BillingService/DownloadDocument',
                 request_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
+                _registered_method=True)
+        self.GetMonthSummary = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetMonthSummary',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryResponse.FromString,
+                _registered_method=True)
+        self.ListDailySpend = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListDailySpend',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendResponse.FromString,
+                _registered_method=True)
+        self.ListTransactions = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListTransactions',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsResponse.FromString,
+                _registered_method=True)
+        self.ListRefusals = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListRefusals',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsResponse.FromString,
+                _registered_method=True)
+        self.ExportHistory = channel.unary_stream(
+                '/tollgate.v1.BillingService/ExportHistory',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryResponse.FromString,
+                _registered_method=True)
+        self.WatchBalance = channel.unary_stream(
+                '/tollgate.v1.BillingService/WatchBalance',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceResponse.FromString,
+                _registered_method=True)
+        self.SeedExample = channel.unary_unary(
+                '/tollgate.v1.BillingService/SeedExample',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
                 _registered_method=True)
 
 
@@ -338,6 +374,61 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMonthSummary(self, request, context):
+        """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDailySpend(self, request, context):
+        """Lists the money charged on each day, for a chart beside the daily cap.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTransactions(self, request, context):
+        """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+        gathered per day and type.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRefusals(self, request, context):
+        """Counts refused calls per day and reason, and lists the last of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportHistory(self, request, context):
+        """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+        run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+        minute ends UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchBalance(self, request, context):
+        """Streams the live balance: at once, and within a second of every change. It ends
+        UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+        RESOURCE_EXHAUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SeedExample(self, request, context):
+        """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+        month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -460,6 +551,41 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.DownloadDocument,
                     request_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.SerializeToString,
+            ),
+            'GetMonthSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMonthSummary,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryResponse.SerializeToString,
+            ),
+            'ListDailySpend': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDailySpend,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendResponse.SerializeToString,
+            ),
+            'ListTransactions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransactions,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsResponse.SerializeToString,
+            ),
+            'ListRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefusals,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsResponse.SerializeToString,
+            ),
+            'ExportHistory': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportHistory,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryResponse.SerializeToString,
+            ),
+            'WatchBalance': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBalance,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceResponse.SerializeToString,
+            ),
+            'SeedExample': grpc.unary_unary_rpc_method_handler(
+                    servicer.SeedExample,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1113,6 +1239,195 @@ class BillingService(object):
             '/tollgate.v1.BillingService/DownloadDocument',
             tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
             tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMonthSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetMonthSummary',
+            tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.GetMonthSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDailySpend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListDailySpend',
+            tollgate_dot_v1_dot_history__pb2.ListDailySpendRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ListDailySpendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransactions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListTransactions',
+            tollgate_dot_v1_dot_history__pb2.ListTransactionsRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ListTransactionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListRefusals',
+            tollgate_dot_v1_dot_history__pb2.ListRefusalsRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ListRefusalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ExportHistory',
+            tollgate_dot_v1_dot_history__pb2.ExportHistoryRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ExportHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tollgate.v1.BillingService/WatchBalance',
+            tollgate_dot_v1_dot_history__pb2.WatchBalanceRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.WatchBalanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SeedExample(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SeedExample',
+            tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ The administrators' API: tenants, balances, limits, tariffs, calls, keys, audit,
 from collections import abc as _abc
 from grpc import aio as _aio
 from tollgate.v1 import billing_pb2 as _billing_pb2
+from tollgate.v1 import history_pb2 as _history_pb2
 from tollgate.v1 import organisations_pb2 as _organisations_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -93,6 +94,30 @@ class BillingServiceStub:
     """Lists a tenant's documents, the newest first."""
     DownloadDocument: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.DownloadDocumentRequest, _organisations_pb2.DownloadDocumentResponse]
     """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+    GetMonthSummary: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetMonthSummaryRequest, _history_pb2.GetMonthSummaryResponse]
+    """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
+    ListDailySpend: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListDailySpendRequest, _history_pb2.ListDailySpendResponse]
+    """Lists the money charged on each day, for a chart beside the daily cap."""
+    ListTransactions: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListTransactionsRequest, _history_pb2.ListTransactionsResponse]
+    """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+    gathered per day and type.
+    """
+    ListRefusals: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListRefusalsRequest, _history_pb2.ListRefusalsResponse]
+    """Counts refused calls per day and reason, and lists the last of them."""
+    ExportHistory: _grpc.UnaryStreamMultiCallable[_history_pb2.ExportHistoryRequest, _history_pb2.ExportHistoryResponse]
+    """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+    run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+    minute ends UNAVAILABLE.
+    """
+    WatchBalance: _grpc.UnaryStreamMultiCallable[_history_pb2.WatchBalanceRequest, _history_pb2.WatchBalanceResponse]
+    """Streams the live balance: at once, and within a second of every change. It ends
+    UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+    RESOURCE_EXHAUSTED.
+    """
+    SeedExample: _grpc.UnaryUnaryMultiCallable[_history_pb2.SeedExampleRequest, _history_pb2.SeedExampleResponse]
+    """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+    month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+    """
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
@@ -158,6 +183,30 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Lists a tenant's documents, the newest first."""
     DownloadDocument: _aio.UnaryUnaryMultiCallable[_organisations_pb2.DownloadDocumentRequest, _organisations_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
     """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+    GetMonthSummary: _aio.UnaryUnaryMultiCallable[_history_pb2.GetMonthSummaryRequest, _history_pb2.GetMonthSummaryResponse]  # type: ignore[assignment]
+    """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
+    ListDailySpend: _aio.UnaryUnaryMultiCallable[_history_pb2.ListDailySpendRequest, _history_pb2.ListDailySpendResponse]  # type: ignore[assignment]
+    """Lists the money charged on each day, for a chart beside the daily cap."""
+    ListTransactions: _aio.UnaryUnaryMultiCallable[_history_pb2.ListTransactionsRequest, _history_pb2.ListTransactionsResponse]  # type: ignore[assignment]
+    """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+    gathered per day and type.
+    """
+    ListRefusals: _aio.UnaryUnaryMultiCallable[_history_pb2.ListRefusalsRequest, _history_pb2.ListRefusalsResponse]  # type: ignore[assignment]
+    """Counts refused calls per day and reason, and lists the last of them."""
+    ExportHistory: _aio.UnaryStreamMultiCallable[_history_pb2.ExportHistoryRequest, _history_pb2.ExportHistoryResponse]  # type: ignore[assignment]
+    """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+    run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+    minute ends UNAVAILABLE.
+    """
+    WatchBalance: _aio.UnaryStreamMultiCallable[_history_pb2.WatchBalanceRequest, _history_pb2.WatchBalanceResponse]  # type: ignore[assignment]
+    """Streams the live balance: at once, and within a second of every change. It ends
+    UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+    RESOURCE_EXHAUSTED.
+    """
+    SeedExample: _aio.UnaryUnaryMultiCallable[_history_pb2.SeedExampleRequest, _history_pb2.SeedExampleResponse]  # type: ignore[assignment]
+    """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+    month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+    """
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
@@ -364,5 +413,71 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_organisations_pb2.DownloadDocumentResponse, _abc.Awaitable[_organisations_pb2.DownloadDocumentResponse]]:
         """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+
+    @_abc_1.abstractmethod
+    def GetMonthSummary(
+        self,
+        request: _history_pb2.GetMonthSummaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.GetMonthSummaryResponse, _abc.Awaitable[_history_pb2.GetMonthSummaryResponse]]:
+        """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
+
+    @_abc_1.abstractmethod
+    def ListDailySpend(
+        self,
+        request: _history_pb2.ListDailySpendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ListDailySpendResponse, _abc.Awaitable[_history_pb2.ListDailySpendResponse]]:
+        """Lists the money charged on each day, for a chart beside the daily cap."""
+
+    @_abc_1.abstractmethod
+    def ListTransactions(
+        self,
+        request: _history_pb2.ListTransactionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ListTransactionsResponse, _abc.Awaitable[_history_pb2.ListTransactionsResponse]]:
+        """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+        gathered per day and type.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRefusals(
+        self,
+        request: _history_pb2.ListRefusalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ListRefusalsResponse, _abc.Awaitable[_history_pb2.ListRefusalsResponse]]:
+        """Counts refused calls per day and reason, and lists the last of them."""
+
+    @_abc_1.abstractmethod
+    def ExportHistory(
+        self,
+        request: _history_pb2.ExportHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_history_pb2.ExportHistoryResponse], _abc.AsyncIterator[_history_pb2.ExportHistoryResponse]]:
+        """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+        run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+        minute ends UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchBalance(
+        self,
+        request: _history_pb2.WatchBalanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_history_pb2.WatchBalanceResponse], _abc.AsyncIterator[_history_pb2.WatchBalanceResponse]]:
+        """Streams the live balance: at once, and within a second of every change. It ends
+        UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+        RESOURCE_EXHAUSTED.
+        """
+
+    @_abc_1.abstractmethod
+    def SeedExample(
+        self,
+        request: _history_pb2.SeedExampleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.SeedExampleResponse, _abc.Awaitable[_history_pb2.SeedExampleResponse]]:
+        """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+        month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+        """
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
