@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import sys
 import tollgate.v1.billing_pb2
+import tollgate.v1.payments_pb2
 import typing
 
 if sys.version_info >= (3, 13):
@@ -233,7 +234,119 @@ _BillingServiceAuditType = typing_extensions.TypeVar(
     ],
 )
 
-class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _BillingServiceGetTenantType, _BillingServiceListTenantsType, _BillingServiceUpdateTenantType, _BillingServiceGetBalanceType, _BillingServiceAdjustBalanceType, _BillingServicePutTariffType, _BillingServiceListTariffsType, _BillingServiceListCallsType, _BillingServiceCreateApiKeyType, _BillingServiceListApiKeysType, _BillingServiceRevokeApiKeyType, _BillingServiceAuditType]):
+_BillingServiceCreateTopUpType = typing_extensions.TypeVar(
+    '_BillingServiceCreateTopUpType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.CreateTopUpRequest,
+        tollgate.v1.payments_pb2.CreateTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.CreateTopUpRequest,
+        tollgate.v1.payments_pb2.CreateTopUpResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.CreateTopUpRequest,
+        tollgate.v1.payments_pb2.CreateTopUpResponse,
+    ],
+)
+
+_BillingServiceGetTopUpType = typing_extensions.TypeVar(
+    '_BillingServiceGetTopUpType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.GetTopUpRequest,
+        tollgate.v1.payments_pb2.GetTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.GetTopUpRequest,
+        tollgate.v1.payments_pb2.GetTopUpResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.GetTopUpRequest,
+        tollgate.v1.payments_pb2.GetTopUpResponse,
+    ],
+)
+
+_BillingServiceListTopUpsType = typing_extensions.TypeVar(
+    '_BillingServiceListTopUpsType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListTopUpsRequest,
+        tollgate.v1.payments_pb2.ListTopUpsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListTopUpsRequest,
+        tollgate.v1.payments_pb2.ListTopUpsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListTopUpsRequest,
+        tollgate.v1.payments_pb2.ListTopUpsResponse,
+    ],
+)
+
+_BillingServiceConfirmTopUpType = typing_extensions.TypeVar(
+    '_BillingServiceConfirmTopUpType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+        tollgate.v1.payments_pb2.ConfirmTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+        tollgate.v1.payments_pb2.ConfirmTopUpResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+        tollgate.v1.payments_pb2.ConfirmTopUpResponse,
+    ],
+)
+
+_BillingServiceRefundTopUpType = typing_extensions.TypeVar(
+    '_BillingServiceRefundTopUpType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.RefundTopUpRequest,
+        tollgate.v1.payments_pb2.RefundTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.RefundTopUpRequest,
+        tollgate.v1.payments_pb2.RefundTopUpResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.RefundTopUpRequest,
+        tollgate.v1.payments_pb2.RefundTopUpResponse,
+    ],
+)
+
+_BillingServiceSetExchangeRateType = typing_extensions.TypeVar(
+    '_BillingServiceSetExchangeRateType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.SetExchangeRateRequest,
+        tollgate.v1.payments_pb2.SetExchangeRateResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.SetExchangeRateRequest,
+        tollgate.v1.payments_pb2.SetExchangeRateResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.SetExchangeRateRequest,
+        tollgate.v1.payments_pb2.SetExchangeRateResponse,
+    ],
+)
+
+_BillingServiceListExchangeRatesType = typing_extensions.TypeVar(
+    '_BillingServiceListExchangeRatesType',
+    grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+        tollgate.v1.payments_pb2.ListExchangeRatesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+        tollgate.v1.payments_pb2.ListExchangeRatesResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+        tollgate.v1.payments_pb2.ListExchangeRatesResponse,
+    ],
+)
+
+class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _BillingServiceGetTenantType, _BillingServiceListTenantsType, _BillingServiceUpdateTenantType, _BillingServiceGetBalanceType, _BillingServiceAdjustBalanceType, _BillingServicePutTariffType, _BillingServiceListTariffsType, _BillingServiceListCallsType, _BillingServiceCreateApiKeyType, _BillingServiceListApiKeysType, _BillingServiceRevokeApiKeyType, _BillingServiceAuditType, _BillingServiceCreateTopUpType, _BillingServiceGetTopUpType, _BillingServiceListTopUpsType, _BillingServiceConfirmTopUpType, _BillingServiceRefundTopUpType, _BillingServiceSetExchangeRateType, _BillingServiceListExchangeRatesType]):
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
     same content returns the first result and changes nothing, other content under the same
     request_id is ALREADY_EXISTS, reason KEY_REUSED.
@@ -293,6 +406,34 @@ class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _Billin
             tollgate.v1.billing_pb2.AuditRequest,
             tollgate.v1.billing_pb2.AuditResponse,
         ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.CreateTopUpRequest,
+            tollgate.v1.payments_pb2.CreateTopUpResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.GetTopUpRequest,
+            tollgate.v1.payments_pb2.GetTopUpResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.ListTopUpsRequest,
+            tollgate.v1.payments_pb2.ListTopUpsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+            tollgate.v1.payments_pb2.ConfirmTopUpResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.RefundTopUpRequest,
+            tollgate.v1.payments_pb2.RefundTopUpResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.SetExchangeRateRequest,
+            tollgate.v1.payments_pb2.SetExchangeRateResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+            tollgate.v1.payments_pb2.ListExchangeRatesResponse,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -349,6 +490,34 @@ class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _Billin
             tollgate.v1.billing_pb2.AuditRequest,
             tollgate.v1.billing_pb2.AuditResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.CreateTopUpRequest,
+            tollgate.v1.payments_pb2.CreateTopUpResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.GetTopUpRequest,
+            tollgate.v1.payments_pb2.GetTopUpResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.ListTopUpsRequest,
+            tollgate.v1.payments_pb2.ListTopUpsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+            tollgate.v1.payments_pb2.ConfirmTopUpResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.RefundTopUpRequest,
+            tollgate.v1.payments_pb2.RefundTopUpResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.SetExchangeRateRequest,
+            tollgate.v1.payments_pb2.SetExchangeRateResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+            tollgate.v1.payments_pb2.ListExchangeRatesResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreateTenant: _BillingServiceCreateTenantType
@@ -395,6 +564,39 @@ class BillingServiceStub(typing.Generic[_BillingServiceCreateTenantType, _Billin
 
     Audit: _BillingServiceAuditType
     """Compares the live balances with the ledger, as of the same numbers."""
+
+    CreateTopUp: _BillingServiceCreateTopUpType
+    """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+    returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+    (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+    does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+    repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+    """
+
+    GetTopUp: _BillingServiceGetTopUpType
+    """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP."""
+
+    ListTopUps: _BillingServiceListTopUpsType
+    """Lists a tenant's top-ups, the newest first."""
+
+    ConfirmTopUp: _BillingServiceConfirmTopUpType
+    """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+    WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+    of its payments itself.
+    """
+
+    RefundTopUp: _BillingServiceRefundTopUpType
+    """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+    available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+    when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+    its refunds itself.
+    """
+
+    SetExchangeRate: _BillingServiceSetExchangeRateType
+    """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
+
+    ListExchangeRates: _BillingServiceListExchangeRatesType
+    """Lists the exchange rates, the newest day first."""
 
 BillingServiceAsyncStub: typing_extensions.TypeAlias = BillingServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -448,6 +650,34 @@ BillingServiceAsyncStub: typing_extensions.TypeAlias = BillingServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         tollgate.v1.billing_pb2.AuditRequest,
         tollgate.v1.billing_pb2.AuditResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.CreateTopUpRequest,
+        tollgate.v1.payments_pb2.CreateTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.GetTopUpRequest,
+        tollgate.v1.payments_pb2.GetTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListTopUpsRequest,
+        tollgate.v1.payments_pb2.ListTopUpsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+        tollgate.v1.payments_pb2.ConfirmTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.RefundTopUpRequest,
+        tollgate.v1.payments_pb2.RefundTopUpResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.SetExchangeRateRequest,
+        tollgate.v1.payments_pb2.SetExchangeRateResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+        tollgate.v1.payments_pb2.ListExchangeRatesResponse,
     ],
 ]
 
@@ -566,5 +796,73 @@ class BillingServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tollgate.v1.billing_pb2.AuditResponse, collections.abc.Awaitable[tollgate.v1.billing_pb2.AuditResponse]]:
         """Compares the live balances with the ledger, as of the same numbers."""
+
+    @abc.abstractmethod
+    def CreateTopUp(
+        self,
+        request: tollgate.v1.payments_pb2.CreateTopUpRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.CreateTopUpResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.CreateTopUpResponse]]:
+        """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+        returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+        (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+        does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+        repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+        """
+
+    @abc.abstractmethod
+    def GetTopUp(
+        self,
+        request: tollgate.v1.payments_pb2.GetTopUpRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.GetTopUpResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.GetTopUpResponse]]:
+        """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP."""
+
+    @abc.abstractmethod
+    def ListTopUps(
+        self,
+        request: tollgate.v1.payments_pb2.ListTopUpsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.ListTopUpsResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.ListTopUpsResponse]]:
+        """Lists a tenant's top-ups, the newest first."""
+
+    @abc.abstractmethod
+    def ConfirmTopUp(
+        self,
+        request: tollgate.v1.payments_pb2.ConfirmTopUpRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.ConfirmTopUpResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.ConfirmTopUpResponse]]:
+        """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+        WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+        of its payments itself.
+        """
+
+    @abc.abstractmethod
+    def RefundTopUp(
+        self,
+        request: tollgate.v1.payments_pb2.RefundTopUpRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.RefundTopUpResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.RefundTopUpResponse]]:
+        """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+        available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+        when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+        its refunds itself.
+        """
+
+    @abc.abstractmethod
+    def SetExchangeRate(
+        self,
+        request: tollgate.v1.payments_pb2.SetExchangeRateRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.SetExchangeRateResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.SetExchangeRateResponse]]:
+        """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
+
+    @abc.abstractmethod
+    def ListExchangeRates(
+        self,
+        request: tollgate.v1.payments_pb2.ListExchangeRatesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tollgate.v1.payments_pb2.ListExchangeRatesResponse, collections.abc.Awaitable[tollgate.v1.payments_pb2.ListExchangeRatesResponse]]:
+        """Lists the exchange rates, the newest day first."""
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

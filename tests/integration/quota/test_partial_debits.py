@@ -1,4 +1,4 @@
-"""A partial debit takes what is there, be it nothing; a repeat moves nothing and learns the same n."""
+"""A partial debit takes what is there, be it nothing; a repeat moves nothing."""
 
 from quota.batch import Simple
 from quota.decision import AccountView, Code
