@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
-from tollgate.v1 import billing_pb2, call_authorization_pb2, common_pb2
+from tollgate.v1 import billing_pb2, call_authorization_pb2, common_pb2, payments_pb2
 
 PROTOS = Path(__file__).parent.parent / "protos"
-FILES = {file.DESCRIPTOR.name: file for file in (billing_pb2, call_authorization_pb2, common_pb2)}
+PROTO_STUBS = (billing_pb2, call_authorization_pb2, common_pb2, payments_pb2)
+FILES = {file.DESCRIPTOR.name: file for file in PROTO_STUBS}
 
 
 def test_every_proto_has_its_stubs() -> None:

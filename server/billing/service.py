@@ -10,13 +10,16 @@ from server.billing.keys import KeyDesk
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.interceptors.principal import current_principal
+from server.payments.desk import TopUpDesk
+from server.payments.methods import PaymentMethods
+from server.payments.rates import RateDesk
 from tollgate.v1 import billing_pb2 as pb
 from tollgate.v1 import billing_pb2_grpc as pb_grpc
 
 OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 
 
-class BillingService(pb_grpc.BillingServiceServicer):
+class BillingService(PaymentMethods, pb_grpc.BillingServiceServicer):
     """Translates; decides nothing."""
 
     def __init__(
@@ -27,9 +30,12 @@ class BillingService(pb_grpc.BillingServiceServicer):
         calls: SettledCallDesk,
         keys: KeyDesk,
         auditor: Auditor,
+        top_ups: TopUpDesk,
+        rates: RateDesk,
     ) -> None:
         self._tenants, self._balances, self._tariffs = tenants, balances, tariffs
         self._calls, self._keys, self._auditor = calls, keys, auditor
+        self._top_ups, self._rates = top_ups, rates
 
     async def CreateTenant(
         self, request: pb.CreateTenantRequest, context: Any

@@ -53,6 +53,13 @@ ALLOWED: Mapping[str, Roles] = {
             "ListApiKeys": _ADMINS,
             "RevokeApiKey": _ADMINS,
             "Audit": _ADMINS,
+            "CreateTopUp": _OWNERS,
+            "GetTopUp": _OWNERS,
+            "ListTopUps": _OWNERS,
+            "ConfirmTopUp": _ADMINS,
+            "RefundTopUp": _ADMINS,
+            "SetExchangeRate": _ADMINS,
+            "ListExchangeRates": _ADMINS,
         },
     ),
     **_service(
