@@ -20,7 +20,7 @@ class NotSigned(Exception):
 
 def verify(header: str, body: bytes, secret: str, now_s: float) -> None:
     """Raises NotSigned unless the header has exactly one t, at most 300 s away from now on either
-    side, and any v1 that is the HMAC-SHA256 of "{t}.{body}". Other schemes, such as v0, say nothing.
+    side, and any v1 that is the HMAC-SHA256 of "{t}.{body}". Other schemes, v0 say, mean nothing.
     """
     parts = [part.partition("=") for part in header.split(",")]
     if len(parts) > MAX_PARTS:
