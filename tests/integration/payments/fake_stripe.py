@@ -51,9 +51,7 @@ class FakeStripe:
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
         """Its base address while the block lasts."""
-        app = Starlette(
-            routes=[Route("/v1/checkout/sessions", self._create, methods=["POST"])]
-        )
+        app = Starlette(routes=[Route("/v1/checkout/sessions", self._create, methods=["POST"])])
         with reserve("127.0.0.1:0") as listening:
             async with http_server(app, listening):
                 yield f"http://{address_of(listening)}"

@@ -89,17 +89,14 @@ async def opened(install: Install, **changes: Any) -> AsyncIterator[Office]:
             "robokassa_password1": SecretStr(SHOP["password1"]),
             "robokassa_password2": SecretStr(SHOP["password2"]),
         } | changes
-        async with install(**settings) as installation:
-            async with _reached(installation) as web:
-                office = Office(installation, stripe, web)
-                await installation.tenant("acme")
-                rate = pb.ExchangeRate(
-                    base_currency="USD", quote_currency="RUB", rate=RATE, day="2020-01-01"
-                )
-                await office.admin(
-                    pb.SetExchangeRateRequest(request_id=fresh_id(), exchange_rate=rate)
-                )
-                yield office
+        async with install(**settings) as installation, _reached(installation) as web:
+            office = Office(installation, stripe, web)
+            await installation.tenant("acme")
+            rate = pb.ExchangeRate(
+                base_currency="USD", quote_currency="RUB", rate=RATE, day="2020-01-01"
+            )
+            await office.admin(pb.SetExchangeRateRequest(request_id=fresh_id(), exchange_rate=rate))
+            yield office
 
 
 @asynccontextmanager
