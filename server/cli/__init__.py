@@ -4,7 +4,17 @@ import sys
 
 import typer
 
-from server.cli import auditing, calls, keys, serving, simulating, tariffs, tenants
+from server.cli import (
+    auditing,
+    calls,
+    keys,
+    rates,
+    serving,
+    simulating,
+    tariffs,
+    tenants,
+    topups,
+)
 from server.cli.problems import Problem
 
 app = typer.Typer(
@@ -21,6 +31,8 @@ app.add_typer(tenants.app, name="tenant")
 app.add_typer(tariffs.app, name="tariff")
 app.add_typer(keys.app, name="key")
 app.add_typer(calls.app, name="call")
+app.add_typer(topups.app, name="topup")
+app.add_typer(rates.app, name="rate")
 
 
 @app.callback()
