@@ -14,6 +14,7 @@ from quota.operation import (
     End,
     LookAccount,
     LookCall,
+    LookGrant,
     Operation,
     Settle,
 )
@@ -35,6 +36,7 @@ class Header(NamedTuple):
     min_start_ms: int
     max_outbox: int
     dates: tuple[str, str, str]
+    channel: str
 
 
 class Status(IntEnum):
@@ -121,6 +123,7 @@ _RESULTS: dict[type, Callable[[list[Any]], Result]] = {
     End: _call_result,
     LookAccount: _account_view,
     LookCall: _call_view,
+    LookGrant: _call_result,
 }
 
 

@@ -71,6 +71,14 @@ class Event(IntEnum):
     DAILY_CAP_REACHED = 5
 
 
+class Change(IntEnum):
+    """What the script tells the processes that serve the calls concerned."""
+
+    RAISED = 1  # more money, or a higher limit
+    LOWERED = 2  # less money, a lower limit, or the tenant was suspended
+    ENDED = 3  # an operator's hang-up
+
+
 class SweepDeed(IntEnum):
     """What a sweep of one lease entry did."""
 

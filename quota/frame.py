@@ -1,7 +1,7 @@
 """The frame of a shard's batches: header and keys, the same for an epoch and a date."""
 
 from quota.batch import Header
-from quota.keys import keys
+from quota.keys import changes_channel, keys
 from quota.shard_state import dates_around
 from quota.timing import Timing
 
@@ -24,6 +24,7 @@ class Frame:
             timing.min_start_ms,
             timing.max_outbox,
             dates,
+            changes_channel(shard),
         )
         self._keys = keys(shard, dates)
         self._from_s = now_s // SECONDS_A_DAY * SECONDS_A_DAY

@@ -14,6 +14,11 @@ def key(shard: int, name: str) -> str:
     return f"tollgate:{tag(shard)}:{name}"
 
 
+def changes_channel(shard: int) -> str:
+    """The channel on which a shard tells that something changed the fate of running calls."""
+    return key(shard, "changes")
+
+
 def keys(shard: int, dates: Sequence[str]) -> list[str]:
     """The script's KEYS, in its order; `dates` are three YYYYMMDD around now."""
     fixed = ("accounts", "calls", "leases", "outbox", "epoch")

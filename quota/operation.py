@@ -28,6 +28,7 @@ class Kind(IntEnum):
     REPAIR = 10
     LOOK_ACCOUNT = 11
     LOOK_CALL = 12
+    LOOK_GRANT = 13
 
 
 class Day(NamedTuple):
@@ -229,6 +230,15 @@ class LookCall(NamedTuple):
     call_id: str
 
 
+class LookGrant(NamedTuple):
+    """Reads what a heartbeat of the call would answer now, and changes nothing."""
+
+    tenant: str
+    call_id: str
+    profile_version: int
+    day: Day
+
+
 Operation = (
     Load
     | Apply
@@ -242,6 +252,7 @@ Operation = (
     | Repair
     | LookAccount
     | LookCall
+    | LookGrant
 )
 
 KINDS: dict[type, Kind] = {
@@ -257,6 +268,7 @@ KINDS: dict[type, Kind] = {
     Repair: Kind.REPAIR,
     LookAccount: Kind.LOOK_ACCOUNT,
     LookCall: Kind.LOOK_CALL,
+    LookGrant: Kind.LOOK_GRANT,
 }
 
 

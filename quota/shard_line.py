@@ -7,10 +7,10 @@ caller's cancellation only drops its interest in the answer, never a command on 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
@@ -21,13 +21,13 @@ from quota.decision import Code, Refused
 from quota.errors import QuotaError, StoreUnavailable
 from quota.frame import Frame
 from quota.operation import Authorize, Operation
+from quota.posted_mark import PostedMark
 from quota.shard_state import ShardState, identify, read_state
 from quota.timing import Timing
 from quota.topology import Topology
 
 MAX_BATCH = 256
 MAX_WAITING = 100_000
-POSTED_POLL_S = 0.005
 # A batch is taken when this many turns of the loop brought nothing new, or after so many in all.
 QUIET_TURNS, MOST_TURNS = 12, 256
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
@@ -47,12 +47,19 @@ class EpochKeeper(Protocol):
         """
 
 
-@dataclass(slots=True)
-class _Waiting:
-    operation: Operation
-    future: asyncio.Future[Result]
+@dataclass(slots=True, eq=False)
+class _Parcel:
+    """Operations that were submitted together, and are decided and answered together."""
+
+    operations: Sequence[Operation]
+    future: asyncio.Future[Any]
     since: float
     epoch: str  # the only one that it may be decided in; "" for any
+    alone: bool  # whether the answer is a result rather than a list of them
+
+    def answer(self, results: list[Result]) -> None:
+        if not self.future.done():
+            self.future.set_result(results[0] if self.alone else results)
 
 
 class ShardLine:
@@ -62,14 +69,15 @@ class ShardLine:
         self, shard: int, topology: Topology, keeper: EpochKeeper, timing: Timing, patience_s: float
     ) -> None:
         self.shard = shard
-        self.posted_n = 0
+        self.posted = PostedMark(self.look)
         self.last_n = 0
         self.now_ms = 0
         self.batches = 0
         self._topology, self._keeper, self._timing = topology, keeper, timing
         self._patience_s = patience_s
-        self._waiting: deque[_Waiting] = deque()
-        self._in_flight: list[_Waiting] = []
+        self._waiting: deque[_Parcel] = deque()
+        self._waiting_operations = 0
+        self._in_flight: list[_Parcel] = []
         self._trouble: QuotaError = StoreUnavailable("Redis gave no answer yet")
         self._sender: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
@@ -78,8 +86,11 @@ class ShardLine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None  # kept, or it could be collected
         self._known_run = ""
-        self._posted_waiters: dict[asyncio.Future[bool], int] = {}
-        self._poll: asyncio.TimerHandle | None = None
+
+    @property
+    def posted_n(self) -> int:
+        """The last outbox number that is known to be in the ledger."""
+        return self.posted.n
 
     @property
     def epoch(self) -> str:
@@ -92,39 +103,27 @@ class ShardLine:
         What was read in an `epoch` says nothing about another: named, the operation is only
         decided in that one.
         """
-        if len(self._waiting) >= MAX_WAITING:
-            raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
-        loop = self._running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append(_Waiting(operation, future, loop.time(), epoch))
-        if self._sender is None:
-            self._sender = loop.create_task(self._send_all())
+        future: asyncio.Future[Result] = self._queue((operation,), epoch, alone=True)
         return future
 
-    async def wait_posted(self, n: int, timeout_s: float) -> bool:
-        """Waits until outbox entry n is in the ledger; False when it is not within the time, or
-        the shard was rebuilt meanwhile.
-        """
-        if self.posted_n >= n:
-            return True
-        loop = self._running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        self._posted_waiters[waiter] = n
-        timer = loop.call_later(timeout_s, _answer, waiter, False)
-        if self._poll is None:
-            self._poll = loop.call_later(POSTED_POLL_S, self._poll_posted)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            del self._posted_waiters[waiter]
+    def submit_all(self, operations: Sequence[Operation]) -> asyncio.Future[list[Result]]:
+        """Queues up to MAX_BATCH operations for one batch; the future has all their results."""
+        assert len(operations) <= MAX_BATCH
+        future: asyncio.Future[list[Result]] = self._queue(operations, "", alone=False)
+        return future
 
-    def _poll_posted(self) -> None:
-        """Asks how far the ledger is while somebody waits and no batch goes anyway."""
-        self._poll = None
-        if self._posted_waiters:
-            self._poll = self._running_loop().call_later(POSTED_POLL_S, self._poll_posted)
-            self.look()
+    def _queue(
+        self, operations: Sequence[Operation], epoch: str, alone: bool
+    ) -> asyncio.Future[Any]:
+        if self._waiting_operations >= MAX_WAITING:
+            raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
+        loop = self._running_loop()
+        parcel = _Parcel(operations, loop.create_future(), loop.time(), epoch, alone)
+        self._waiting.append(parcel)
+        self._waiting_operations += len(operations)
+        if self._sender is None:
+            self._sender = loop.create_task(self._send_all())
+        return parcel.future
 
     def look(self) -> None:
         """Asks the shard for its numbers, as every batch does, with a batch of nothing."""
@@ -140,6 +139,7 @@ class ShardLine:
         self._fail([*self._in_flight, *self._waiting], stopping)
         self._in_flight.clear()
         self._waiting.clear()
+        self._waiting_operations = 0
         await self._disconnect()
 
     async def _send_all(self, at_least_one: bool = False) -> None:
@@ -159,19 +159,26 @@ class ShardLine:
         """
         quiet = 0
         for _ in range(MOST_TURNS):
-            seen = len(self._waiting)
+            seen = self._waiting_operations
             if quiet == QUIET_TURNS or seen >= MAX_BATCH:
                 return
             await asyncio.sleep(0)
-            quiet = quiet + 1 if len(self._waiting) == seen else 0
+            quiet = quiet + 1 if self._waiting_operations == seen else 0
 
-    def _next_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        while self._waiting and len(batch) < MAX_BATCH:
-            item = self._waiting.popleft()
-            if not item.future.done():  # a caller that gave up before sending asks for nothing
-                batch.append(item)
+    def _next_batch(self) -> list[_Parcel]:
+        batch: list[_Parcel] = []
+        room = MAX_BATCH
+        while self._waiting and len(self._waiting[0].operations) <= room:
+            parcel = self._take_first()
+            if not parcel.future.done():  # a caller that gave up before sending asks for nothing
+                batch.append(parcel)
+                room -= len(parcel.operations)
         return batch
+
+    def _take_first(self) -> _Parcel:
+        parcel = self._waiting.popleft()
+        self._waiting_operations -= len(parcel.operations)
+        return parcel
 
     async def _send_until_answered(self) -> None:
         """Sends the batch in flight, again and again; what is left of it each time."""
@@ -201,13 +208,13 @@ class ShardLine:
                 return
 
     @staticmethod
-    def _fail(items: Iterable[_Waiting], error: Exception) -> None:
+    def _fail(items: Iterable[_Parcel], error: Exception) -> None:
         for item in items:
             if not item.future.done():
                 item.future.set_exception(error)
                 item.future.exception()  # who asked for many stops at the first: no complaint
 
-    def _decidable(self, batch: list[_Waiting]) -> list[_Waiting]:
+    def _decidable(self, batch: list[_Parcel]) -> list[_Parcel]:
         """Answers those that hold for another epoch; returns who still waits for a decision."""
         foreign = [item for item in batch if item.epoch and item.epoch != self._epoch]
         if foreign:
@@ -219,7 +226,7 @@ class ShardLine:
         limit = self._running_loop().time() - self._patience_s
         self._fail([item for item in self._in_flight if item.since <= limit], self._trouble)
         while self._waiting and self._waiting[0].since <= limit:
-            self._fail([self._waiting.popleft()], self._trouble)
+            self._fail([self._take_first()], self._trouble)
         return bool(_still_wanted(self._in_flight) or self._waiting)
 
     @contextmanager
@@ -239,19 +246,21 @@ class ShardLine:
         finally:
             timer.cancel()
 
-    def _deliver(self, batch: list[_Waiting], reply: BatchReply) -> None:
-        for item, result in zip(batch, reply.results, strict=True):
-            if not item.future.done():
-                item.future.set_result(result)
+    def _deliver(self, batch: list[_Parcel], reply: BatchReply) -> None:
+        results = reply.results
+        taken = 0
+        for parcel in batch:
+            upto = taken + len(parcel.operations)
+            parcel.answer(results[taken:upto])
+            taken = upto
+        assert taken == len(results)
         self.batches += 1
-        self.now_ms, self.last_n, self.posted_n = reply.now_ms, reply.last_n, reply.posted_n
-        for waiter, n in self._posted_waiters.items():
-            if n <= reply.posted_n:
-                _answer(waiter, True)
+        self.now_ms, self.last_n = reply.now_ms, reply.last_n
+        self.posted.reach(reply.posted_n)
 
-    async def _send(self, batch: list[_Waiting]) -> BatchReply:
+    async def _send(self, batch: list[_Parcel]) -> BatchReply:
         assert self._connection is not None
-        operations = [item.operation for item in batch]
+        operations = [operation for parcel in batch for operation in parcel.operations]
         # Cheaper than a time-out around the exchange: a connection that is closed ends its read.
         timer = self._running_loop().call_later(self._patience_s, self._hang_up, self._connection)
         try:
@@ -288,9 +297,8 @@ class ShardLine:
                 async with asyncio.timeout(KEEPER_TIMEOUT_S):
                     epoch = await self._keeper.admit(self.shard, state)
                 if epoch != self._epoch:
-                    self._epoch, self.posted_n, self.last_n = epoch, 0, 0
-                    for waiter in self._posted_waiters:
-                        _answer(waiter, False)
+                    self._epoch, self.last_n = epoch, 0
+                    self.posted.reset()
                 self._known_run = server.run_id
         except BaseException:
             await connection.disconnect(nowait=True)
@@ -361,17 +369,12 @@ class ShardLine:
                 raise
 
 
-def _still_wanted(batch: list[_Waiting]) -> list[_Waiting]:
+def _still_wanted(batch: list[_Parcel]) -> list[_Parcel]:
     return [item for item in batch if not item.future.done()]
 
 
-def _answer(waiter: asyncio.Future[bool], posted: bool) -> None:
-    if not waiter.done():
-        waiter.set_result(posted)
-
-
-def _unsendable(batch: list[_Waiting]) -> list[_Waiting]:
-    return [item for item in batch if not can_travel(item.operation)]
+def _unsendable(batch: list[_Parcel]) -> list[_Parcel]:
+    return [item for item in batch if not all(map(can_travel, item.operations))]
 
 
 def _unavailable(error: Exception) -> QuotaError:

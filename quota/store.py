@@ -61,7 +61,7 @@ class QuotaStore:
 
     async def wait_posted(self, tenant: str, n: int) -> bool:
         """Waits up to 50 ms for outbox entry n to reach the ledger; tells whether it did."""
-        return await self.line_of(tenant).wait_posted(n, POSTED_WAIT_S)
+        return await self.line_of(tenant).posted.wait(n, POSTED_WAIT_S)
 
     def is_posted(self, tenant: str, n: int) -> bool:
         """Whether outbox entry n was in the ledger when the shard last answered."""
@@ -157,8 +157,3 @@ class ShardReader:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
-
-
-def _number(stream_id: bytes) -> int:
-    """The outbox number of a stream id, `n-0`."""
-    return int(stream_id.split(b"-")[0])

@@ -12,7 +12,8 @@
 -- keys[5] epoch     hash    epoch, n, posted, torn
 -- keys[6..8] spend  hash    tenant -> micros, one key for each date of the header
 -- args[1] packed {header, operations}; header: epoch, lease_ms, grace_ms, late_window_ms,
---         retention_ms, reserve_ms, low_water_ms, min_start_ms, max_outbox, three dates
+--         retention_ms, reserve_ms, low_water_ms, min_start_ms, max_outbox, three dates, the
+--         channel on which changes of calls' fates are told
 -- Reply: packed {status, now_ms, posted, n, results}; status 0 decided, 1 another epoch (then the
 --        stored epoch, 0 for none, stands for the results), 2 torn.
 
@@ -26,6 +27,7 @@ local OWN_PACE_AFTER_MS = 5000
 
 local LOAD, APPLY, AUTHORIZE, CHARGE, SETTLE, END = 1, 2, 3, 4, 5, 6
 local SWEEP, DEBIT, CONFIRM, REPAIR, LOOK_ACCOUNT, LOOK_CALL = 7, 8, 9, 10, 11, 12
+local LOOK_GRANT = 13
 
 local STATUS = { DECIDED = 0, OTHER_EPOCH = 1, TORN = 2 }
 local CODE = {
@@ -43,6 +45,7 @@ local EVENT = {
   SETTLED = 1, DEBITED = 2, LOW_BALANCE = 3, BALANCE_EXHAUSTED = 4, DAILY_CAP_REACHED = 5,
 }
 local DEED = { RESCHEDULED = 0, EXPIRED = 1, CLOSED = 2, FORGOTTEN = 3 }
+local CHANGE = { RAISED = 1, LOWERED = 2, ENDED = 3 }
 local VERDICT = { POSTED = 0, RETURNED = 1, ASIDE = 2 }
 local AUTHORIZED, ACTIVE, EXPIRED, SETTLED, DEBITED = 1, 2, 3, 4, 5
 local OUTCOME_INCOMPLETE = 6

@@ -10,7 +10,7 @@ do
     [LOAD] = 'twballllfwtp', [APPLY] = 'twafallllfs', [AUTHORIZE] = 'ttwdssssaaaaffawsea',
     [CHARGE] = 'ttwdssawsea', [SETTLE] = 'ttwdssawseassssoff', [END] = 'tt', [SWEEP] = 'tt',
     [DEBIT] = 'ttassf', [CONFIRM] = 'tswav', [REPAIR] = 'twwxx', [LOOK_ACCOUNT] = 't',
-    [LOOK_CALL] = 'tt',
+    [LOOK_CALL] = 'tt', [LOOK_GRANT] = 'ttwd',
   }
   local RANGES = {
     a = { 0, MAX_AMOUNT }, l = { NONE, MAX_AMOUNT }, b = { -MAX_BALANCE, MAX_BALANCE },

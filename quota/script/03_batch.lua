@@ -2,25 +2,31 @@
 
 local KEY_ACCOUNTS, KEY_CALLS, KEY_LEASES, KEY_OUTBOX, KEY_EPOCH, SPEND_KEYS
 local NOW, LEASE_MS, GRACE_MS, LATE_WINDOW_MS, RETENTION_MS
-local RESERVE_MS, LOW_WATER_MS, MIN_START_MS, MAX_OUTBOX, DATES
+local RESERVE_MS, LOW_WATER_MS, MIN_START_MS, MAX_OUTBOX, DATES, CHANNEL
 
 local CORRUPTED = {}
 local tenants, last_n, posted_n
 local accounts, calls, scores, spend
-local dirty_accounts, dirty_calls, dirty_spend, leases, entries
+local dirty_accounts, dirty_calls, dirty_spend, leases, entries, changes
 
-local begin, read_state, read_records, member_of, spend_on, add_spend, date_index, append_entry
+local announce, begin, read_state, read_records, member_of, spend_on, add_spend, date_index, append_entry
 do
   function begin(keys, header)
     KEY_ACCOUNTS, KEY_CALLS, KEY_LEASES = keys[1], keys[2], keys[3]
     KEY_OUTBOX, KEY_EPOCH, SPEND_KEYS = keys[4], keys[5], { keys[6], keys[7], keys[8] }
     LEASE_MS, GRACE_MS, LATE_WINDOW_MS = header[2], header[3], header[4]
     RETENTION_MS, RESERVE_MS, LOW_WATER_MS = header[5], header[6], header[7]
-    MIN_START_MS, MAX_OUTBOX, DATES = header[8], header[9], header[10]
+    MIN_START_MS, MAX_OUTBOX, DATES, CHANNEL = header[8], header[9], header[10], header[11]
     local time = redis.call('TIME')
     NOW = time[1] * 1000 + floor(time[2] / 1000)
     tenants, accounts, calls, scores, spend = {}, {}, {}, {}, {}
     dirty_accounts, dirty_calls, dirty_spend, leases, entries = {}, {}, {}, {}, {}
+    changes = {}
+  end
+
+  -- Notes that something outside a call has changed its fate; without a call: all of the tenant's.
+  function announce(tenant, call_id, change)
+    changes[#changes + 1] = { tenant, call_id, change }
   end
 
   -- Returns the status of the shard, and its epoch when that is another than the caller's.
@@ -99,7 +105,7 @@ do
           seen_tenants[tenant] = true
           tenants[#tenants + 1] = tenant
         end
-        local keyed = kind >= AUTHORIZE and kind <= DEBIT or kind == LOOK_CALL
+        local keyed = kind >= AUTHORIZE and kind <= DEBIT or kind >= LOOK_CALL
           or kind == CONFIRM and op[3] ~= ''
         if keyed then
           local member = member_of(tenant, op[3])

@@ -1,6 +1,6 @@
 -- Operations on calls: authorize, charge, settle, end.
 
-local authorize, charge, settle, end_call, release, close, days_of, save, today_of
+local authorize, charge, settle, end_call, look_grant, release, close, days_of, save, today_of
 do
   -- Today of an operation by the store's clock, or nil when the caller's clock is days away.
   function today_of(day)
@@ -330,6 +330,27 @@ do
     return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 0)
   end
 
+  local function copy_of(record)
+    local copy = {}
+    for i = 1, #record do
+      copy[i] = record[i]
+    end
+    return copy
+  end
+
+  -- What a heartbeat would answer now, on copies.
+  function look_grant(op, account, today)
+    local tenant, call = op[2], calls[member_of(op[2], op[3])]
+    if not call or call[C_STATE] == DEBITED then
+      return refuse(CODE.CALL_MISSING)
+    elseif call[C_STATE] >= EXPIRED then
+      return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
+    end
+    account, call = copy_of(account), copy_of(call)
+    local short = extend(account, tenant, call, today)
+    return answer(call, REASON.NONE, directive_of(account, tenant, call, short, today), 1)
+  end
+
   function end_call(op, account)
     local tenant, member = op[2], member_of(op[2], op[3])
     local call = calls[member]
@@ -339,6 +360,7 @@ do
     if call[C_STATE] <= ACTIVE and not is_ended(call) then
       call[C_FLAGS] = call[C_FLAGS] + FLAG_ENDED
       save(tenant, member)
+      announce(tenant, op[3], CHANGE.ENDED)
     end
     return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
   end

@@ -32,6 +32,34 @@ do
     end
   end
 
+  -- A limit that is not set is the highest.
+  local function rise_of(before, after)
+    if before == NONE or after == NONE then
+      return (after == NONE and 1 or 0) - (before == NONE and 1 or 0)
+    end
+    return after - before
+  end
+
+  -- Tells running calls of new bounds.
+  local function announce_bounds(account, op)
+    local raised, lowered = op[4] > 0, false
+    local function compare(rise)
+      raised, lowered = raised or rise > 0, lowered or rise < 0
+    end
+    if op[5] == 1 then
+      compare(op[6] - account[CREDIT_LIMIT])
+      compare(rise_of(account[DAILY_CAP], op[7]))
+      compare(rise_of(account[CALL_COST_LIMIT], op[8]))
+      compare(account[SUSPENDED] - op[11])
+    end
+    if raised then
+      announce(op[2], '', CHANGE.RAISED)
+    end
+    if lowered then
+      announce(op[2], '', CHANGE.LOWERED)
+    end
+  end
+
   local function apply_settings(account, op)
     account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT] = op[6], op[7], op[8]
     account[CONCURRENT_CALLS], account[LOW_THRESHOLD], account[SUSPENDED] = op[9], op[10], op[11]
@@ -46,6 +74,7 @@ do
     elseif account[BALANCE] + credit > MAX_BALANCE then
       return refuse(CODE.BAD_FORM, 3)
     end
+    announce_bounds(account, op)
     local funds_changed, cap_changed = credit > 0, false
     account[VERSION] = version
     account[BALANCE] = account[BALANCE] + credit
@@ -81,6 +110,7 @@ do
     calls[member] = { DEBITED, amount, op[5], n, 0 }
     leases[member] = NOW + RETENTION_MS
     save(tenant, member)
+    announce(tenant, '', CHANGE.LOWERED)
     note_crossings(account, tenant, 0, nil)
     return { CODE.OK, n, account[BALANCE] }
   end
@@ -124,6 +154,7 @@ do
       account[UNPOSTED] = account[UNPOSTED] - amount
       if verdict == VERDICT.RETURNED then
         account[BALANCE] = account[BALANCE] + amount
+        announce(tenant, '', CHANGE.RAISED)
         local call = calls[member_of(tenant, key)]
         if call and call ~= CORRUPTED and call[C_STATE] == SETTLED and call[C_N] == n then
           return_spend(tenant, call)
@@ -143,6 +174,7 @@ do
       return refuse(CODE.BAD_FORM, 5)
     end
     account[BALANCE] = account[BALANCE] + op[6]
+    announce(op[2], '', op[6] > 0 and CHANGE.RAISED or CHANGE.LOWERED)
     dirty_accounts[op[2]] = true
     return { CODE.OK }
   end

@@ -1,6 +1,8 @@
 -- Deciding in order, then writing once.
 
-local NEEDS_TODAY = { [AUTHORIZE] = authorize, [CHARGE] = charge, [SETTLE] = settle }
+local NEEDS_TODAY = {
+  [AUTHORIZE] = authorize, [CHARGE] = charge, [SETTLE] = settle, [LOOK_GRANT] = look_grant,
+}
 local DECIDE = {
   [LOAD] = load, [APPLY] = apply, [END] = end_call, [SWEEP] = sweep, [DEBIT] = debit,
   [REPAIR] = repair, [LOOK_ACCOUNT] = look_account, [LOOK_CALL] = look_call,
@@ -127,6 +129,13 @@ local function write_all(posted_before)
   end
 end
 
+-- A push may be lost, so a channel that may not be used must not tear the batch.
+local function tell_changes()
+  if #changes > 0 then
+    redis.pcall('SPUBLISH', CHANNEL, cmsgpack.pack(changes))
+  end
+end
+
 local function decide_batch(keys, args)
   if not floor then
     prepare()
@@ -144,5 +153,6 @@ local function decide_batch(keys, args)
   local wrong, posted_before = read_records(operations), posted_n
   local results = decide_all(operations, wrong)
   write_all(posted_before)
+  tell_changes()
   return cmsgpack.pack({ STATUS.DECIDED, NOW, posted_n, last_n, results })
 end

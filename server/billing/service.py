@@ -19,7 +19,7 @@ from tollgate.v1 import billing_pb2_grpc as pb_grpc
 OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 
 
-class BillingService(PaymentMethods, pb_grpc.BillingServiceServicer):
+class BillingService(PaymentMethods, pb_grpc.BillingServiceServicer):  # type: ignore[misc]
     """Translates; decides nothing."""
 
     def __init__(

@@ -9,15 +9,14 @@ from collections.abc import Awaitable, Callable
 
 from quota.batch import Result
 from quota.decision import CallResult, Code, Refused
-from quota.operation import Operation
 from quota.store import QuotaStore
 from server.calls.directory import Known, TenantDirectory
 from server.calls.price_book import PriceBook, Pricing
+from server.calls.questions import Question
 from server.errors import KeyReused, OutboxFull, StoreUnavailable
 
 MAX_ROUNDS = 8
 
-Build = Callable[[Known, Pricing | None], Operation]
 Choose = Callable[[Known], Awaitable[Pricing | None]]
 
 
@@ -28,7 +27,11 @@ class Asker:
         self._store, self._directory, self._book = store, directory, book
 
     async def ask(
-        self, tenant_id: str, pricing: Pricing | None, build: Build, choose: Choose | None = None
+        self,
+        tenant_id: str,
+        pricing: Pricing | None,
+        question: Question,
+        choose: Choose | None = None,
     ) -> tuple[CallResult | None, Pricing | None]:
         """The decision and the prices it was made with; None when no store record is there.
 
@@ -39,7 +42,7 @@ class Asker:
         for _ in range(MAX_ROUNDS):
             if pricing is None and choose is not None:
                 pricing = await choose(known)
-            result = await self._store.submit(build(known, pricing))
+            result = await self._store.submit(question.build(known, pricing))
             if isinstance(result, CallResult):
                 return result, pricing
             assert isinstance(result, Refused)

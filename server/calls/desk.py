@@ -9,28 +9,33 @@ from datetime import UTC, datetime
 
 from ledger.call import SettledCallRecord
 from ledger.calls import Calls
-from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter, UnknownTenant
-from quota.decision import CallResult, Directive, Reason, State
-from quota.operation import NONE, Authorize, Charge, LookCall, Settle
+from ledger.errors import UnknownTenant
+from quota.decision import CallResult, Reason, State
+from quota.operation import NONE, LookCall
 from quota.store import QuotaStore
 from server.calls import ledger_replies, replies
-from server.calls.asking import Asker, Build
+from server.calls.asking import Asker
+from server.calls.conclusions import Conclusions, Settled, count_decision, count_directive
 from server.calls.directory import Known, TenantDirectory
-from server.calls.packing import Parties, Times, pack_usage, settle_digest, unpack_usage
+from server.calls.first_try import Attempt, FirstTry
+from server.calls.packing import unpack_usage
 from server.calls.price_book import PriceBook, Pricing
-from server.calls.refusal_log import RefusalLog
+from server.calls.questions import (
+    AuthorizeQuestion,
+    ChargeQuestion,
+    SettleQuestion,
+    elapsed_of,
+    key_of,
+    parties_of,
+    quantities_of,
+)
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
 from server.errors import CallUnknown, InvalidFields, Violation
-from server.metrics import DECISIONS, DIRECTIVES
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
 OUTCOME_INCOMPLETE = int(common_pb2.OUTCOME_INCOMPLETE)
-
-# Looking a child up by its label costs more than counting.
-_DECISIONS = {int(reason): DECISIONS.labels(reason.name) for reason in Reason}
-_DIRECTIVES = {int(directive): DIRECTIVES.labels(directive.name) for directive in Directive}
 
 
 class CallDesk:
@@ -42,60 +47,57 @@ class CallDesk:
         directory: TenantDirectory,
         book: PriceBook,
         calls: Calls,
-        refusals: RefusalLog,
+        conclusions: Conclusions,
     ) -> None:
         self._store, self._directory, self._book = store, directory, book
-        self._calls, self._refusals = calls, refusals
+        self._calls, self._conclusions = calls, conclusions
         self._asker = Asker(store, directory, book)
-        self._reserve_s = store.timing.reserve_ms // 1000
-        self._min_start_s = store.timing.min_start_ms // 1000
+        self.first_try = FirstTry(store, directory, book, conclusions)
 
     async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decides whether a call may start, or, with usage, whether a re-opened one goes on."""
+        told = await self._try(self.first_try.authorize(request, key_of(request)))
+        return told.authorize if told else await self.authorize_with_care(request)
+
+    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Charges the rise of a call's usage and extends its grant."""
+        told = await self._try(self.first_try.charge(request, key_of(request)))
+        return told.charge if told else await self.charge_with_care(request)
+
+    async def _try(self, attempt: Attempt | None) -> pb.OperationResult | None:
+        if attempt is not None:
+            told = pb.OperationResult()
+            result = await self._store.submit(attempt.operation)
+            if attempt.tell(attempt, result, told) is not None:
+                return told
+        return None
+
+    async def authorize_with_care(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
+        """Decides an Authorize, mending whatever keeps it from being decided."""
         check_authorize(request)
         try:
             known = await self._directory.known(request.tenant_id)
         except UnknownTenant:
-            _DECISIONS[Reason.UNKNOWN_TENANT].inc()
+            count_decision(Reason.UNKNOWN_TENANT)
             return replies.refused(replies.refusal(Reason.UNKNOWN_TENANT, 0, 0, NONE, 0, 0))
         record = None
         if request.HasField("usage"):
             record = await self._only_in_ledger(request.tenant_id, request.call_id)
         if record is None:
-            reply = await self._authorize_live(request)
-        else:
-            reply = await self._refuse_settled(request, record)
-        _DECISIONS[reply.refusal.reason].inc()
-        if reply.decision == pb.DECISION_REJECTED:
-            self._refusals.note(known.day.day, request, reply.refusal)
+            return await self._authorize_live(request, known)
+        reply = await self._refuse_settled(request, record)
+        self._conclusions.note(request, known, reply)
         return reply
 
-    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
-        """Charges the rise of a call's usage and extends its grant."""
-        quantities = dict(request.usage.quantities)
+    async def charge_with_care(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Decides a Charge, mending whatever keeps it from being decided."""
+        quantities = quantities_of(request.usage)
         check_charge(request, quantities)
-        tenant_id, call_id = request.tenant_id, request.call_id
-        usage, weight = pack_usage(quantities), sum(quantities.values())
-        elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
-
-        def build(known: Known, pricing: Pricing | None) -> Charge:
-            return Charge(
-                tenant_id,
-                call_id,
-                known.version,
-                known.day,
-                pricing.pin if pricing else "",
-                pricing.model if pricing else "",
-                _rate(pricing, quantities) if pricing else 0,
-                weight,
-                usage,
-                elapsed_ms,
-                pricing.free_ms if pricing else 0,
-            )
-
-        believed = self._book.remembered(tenant_id, call_id)
+        call = tenant_id, _ = key_of(request)
+        question = ChargeQuestion(call, quantities, elapsed_of(request))
+        believed = self._book.remembered(call)
         try:
-            result, pricing = await self._asker.ask(tenant_id, believed, build)
+            result, pricing = await self._asker.ask(tenant_id, believed, question)
         except UnknownTenant:
             return replies.nobody_holds()
         if result is None:
@@ -104,76 +106,53 @@ class CallDesk:
             posted = self._store.is_posted(tenant_id, result.n)
             await self._note_late_usage(request, result, quantities, posted)
         elif pricing is not believed and pricing is not None:
-            self._book.remember(tenant_id, call_id, pricing)
-        _DIRECTIVES[result.directive].inc()
+            self._book.remember(call, pricing)
+        count_directive(result.directive)
         return replies.charged(result)
 
-    async def settle(self, request: pb.SettleRequest) -> pb.SettleResponse:
-        """Closes a call, and waits up to 50 ms for its posting."""
+    async def settle(self, request: pb.SettleRequest) -> Settled:
+        """Closes a call. The reply says POSTED only if that is known without waiting."""
         check_settle(request)
-        quantities = dict(request.usage.quantities)
-        believed = self._book.remembered(request.tenant_id, request.call_id)
+        quantities = quantities_of(request.usage)
+        believed = self._book.remembered(key_of(request))
+        question = SettleQuestion(request, quantities, opens=False)
         try:
-            held = self._settle_operation(request, quantities, opens=False)
-            result, pricing = await self._asker.ask(request.tenant_id, believed, held)
+            result, pricing = await self._asker.ask(request.tenant_id, believed, question)
             if result is None:
                 record = await self._calls.find(request.tenant_id, request.call_id)
                 if record is not None:
-                    return await self._settled_before(request, record, quantities)
+                    return await self._settled_before(request, record, question)
                 result, pricing = await self._open_and_settle(request, quantities)
         except UnknownTenant as error:
             raise CallUnknown from error
-        # Asked at once: after a rebuild the same n would name another entry.
-        posted = self._store.is_posted(request.tenant_id, result.n)
-        if not posted:
-            posted = await self._store.wait_posted(request.tenant_id, result.n)
-        self._book.forget(request.tenant_id, request.call_id)
-        await self._note_late_usage(request, result, quantities, posted)
         if pricing is None or pricing.pin != result.pin:
             pricing = await self._book.pinned(result.pin, result.model)
-        return replies.settled(result, pricing, posted)
+        settled = self._conclusions.settled(request, result, pricing)
+        await self._note_late_usage(request, result, quantities, posted=settled.n == 0)
+        return settled
 
-    async def _authorize_live(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
-        with_usage = request.HasField("usage")
-        quantities = dict(request.usage.quantities)
-        usage = pack_usage(quantities) if with_usage else b""
-        parties = _parties(request).pack()
+    async def settle_and_wait(self, request: pb.SettleRequest) -> pb.SettleResponse:
+        """Closes a call, and waits up to 50 ms for its posting."""
+        settled = await self.settle(request)
+        if settled.n and await self._store.wait_posted(request.tenant_id, settled.n):
+            if settled.closed_before:
+                return (await self.settle(request)).reply
+            settled.reply.settlement = common_pb2.SETTLEMENT_POSTED
+        return settled.reply
+
+    async def _authorize_live(
+        self, request: pb.AuthorizeRequest, known: Known
+    ) -> pb.AuthorizeResponse:
+        question = AuthorizeQuestion(request, self._store.timing)
 
         async def choose(known: Known) -> Pricing | None:
             return await self._book.for_new_call(
                 known.profile.tariff, request.model, request.analytics
             )
 
-        def build(known: Known, pricing: Pricing | None) -> Authorize:
-            target = pricing.expect(self._reserve_s) if pricing else None
-            start = pricing.expect(self._min_start_s) if pricing else None
-            return Authorize(
-                request.tenant_id,
-                request.call_id,
-                known.version,
-                known.day,
-                pricing.pin if pricing else "",
-                request.model,
-                parties,
-                request.assistant_id,
-                target.cost_micros if target else 0,
-                start.cost_micros if start else 0,
-                target.fee_micros if target else 0,
-                target.burn_micros_per_second if target else 0,
-                0 if pricing else 1,
-                1 if with_usage else 0,
-                _rate(pricing, quantities) if pricing and with_usage else 0,
-                sum(quantities.values()),
-                usage,
-                request.elapsed_ms if request.HasField("elapsed_ms") else NONE,
-                pricing.free_ms if pricing else 0,
-            )
-
-        result, pricing = await self._asker.ask(request.tenant_id, None, build, choose)
+        result, pricing = await self._asker.ask(request.tenant_id, None, question, choose)
         assert result is not None
-        if not result.reason and pricing is not None and pricing.pin == result.pin:
-            self._book.remember(request.tenant_id, request.call_id, pricing)
-        return replies.authorized(result)
+        return self._conclusions.authorized(request, known, result, pricing)
 
     async def _only_in_ledger(self, tenant_id: str, call_id: str) -> SettledCallRecord | None:
         """The call as the ledger holds it, if the live store does not."""
@@ -184,7 +163,7 @@ class CallDesk:
     async def _refuse_settled(
         self, request: pb.AuthorizeRequest, record: SettledCallRecord
     ) -> pb.AuthorizeResponse:
-        ledger_replies.require_same_call(record, request.model, _parties(request))
+        ledger_replies.require_same_call(record, request.model, parties_of(request))
         account = await self._directory.account(request.tenant_id)
         known = await self._directory.known(request.tenant_id)
         refusal = replies.refusal(
@@ -205,39 +184,6 @@ class CallDesk:
             return replies.nobody_holds()
         await self._record_late(request, record.outcome, record.usage, quantities)
         return ledger_replies.charged(record)
-
-    def _settle_operation(
-        self, request: pb.SettleRequest, quantities: dict[str, int], *, opens: bool
-    ) -> Build:
-        usage, weight = pack_usage(quantities), sum(quantities.values())
-        elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
-        times = _times(request)
-        parties = _parties(request).pack()
-        digest = settle_digest(usage, elapsed_ms, times, request.corrects_usage)
-
-        def build(known: Known, pricing: Pricing | None) -> Settle:
-            return Settle(
-                request.tenant_id,
-                request.call_id,
-                known.version,
-                known.day,
-                pricing.pin if pricing else "",
-                request.model,
-                _rate(pricing, quantities) if pricing else 0,
-                weight,
-                usage,
-                elapsed_ms,
-                pricing.free_ms if pricing else 0,
-                parties,
-                request.assistant_id,
-                digest,
-                times.pack(),
-                request.outcome,
-                int(request.corrects_usage),
-                int(opens),
-            )
-
-        return build
 
     async def _open_and_settle(
         self, request: pb.SettleRequest, quantities: dict[str, int]
@@ -261,22 +207,18 @@ class CallDesk:
                 )
             return pricing
 
-        opening = self._settle_operation(request, quantities, opens=True)
+        opening = SettleQuestion(request, quantities, opens=True)
         result, pricing = await self._asker.ask(request.tenant_id, None, opening, choose)
         assert result is not None
         return result, pricing
 
     async def _settled_before(
-        self, request: pb.SettleRequest, record: SettledCallRecord, quantities: Mapping[str, int]
-    ) -> pb.SettleResponse:
-        ledger_replies.require_same_call(record, request.model, _parties(request))
-        elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else NONE
-        digest = settle_digest(
-            pack_usage(quantities), elapsed_ms, _times(request), request.corrects_usage
-        )
-        ledger_replies.require_same_settle(record, digest)
-        await self._record_late(request, record.outcome, record.usage, quantities)
-        return ledger_replies.settled(record)
+        self, request: pb.SettleRequest, record: SettledCallRecord, question: SettleQuestion
+    ) -> Settled:
+        ledger_replies.require_same_call(record, request.model, parties_of(request))
+        ledger_replies.require_same_settle(record, question.digest)
+        await self._record_late(request, record.outcome, record.usage, question.quantities)
+        return Settled(ledger_replies.settled(record), 0)
 
     async def _note_late_usage(
         self,
@@ -305,30 +247,3 @@ class CallDesk:
             await self._calls.record_late_usage(
                 request.tenant_id, request.call_id, quantities, elapsed_ms
             )
-
-
-def _rate(pricing: Pricing, quantities: dict[str, int]) -> int:
-    try:
-        return pricing.rate(quantities).total_micros
-    except UnknownMeter as error:
-        field = f"usage.quantities[{error.meter}]"
-        description = "is not a meter of the call's tariff"
-        raise InvalidFields([Violation(field, description, "UNKNOWN_METER")]) from error
-    except (QuantityOutOfRange, CostOutOfRange) as error:
-        description = "amounts to more than 10^12 micros"
-        raise InvalidFields(
-            [Violation("usage.quantities", description, "COST_OUT_OF_RANGE")]
-        ) from error
-
-
-def _parties(request: pb.AuthorizeRequest | pb.SettleRequest) -> Parties:
-    return Parties(request.caller, request.callee, int(request.direction))
-
-
-def _times(request: pb.SettleRequest) -> Times:
-    return Times(
-        *(
-            getattr(request, name).ToMilliseconds() if request.HasField(name) else None
-            for name in ("started_at", "answered_at", "ended_at")
-        )
-    )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ledger.errors import LedgerUnavailable
@@ -27,14 +27,22 @@ class Pricing:
     analytics: bool
     free_ms: int
     prices: ModelPrices
+    _expected: dict[int, Expectation] = field(default_factory=dict, compare=False, repr=False)
 
     def rate(self, quantities: dict[str, int]) -> Rated:
         """What usage costs; the free period is decided where the elapsed time is known."""
         return rate(self.prices, quantities, self.analytics)
 
+    def total(self, quantities: dict[str, int]) -> int:
+        """What usage costs in all."""
+        return rate(self.prices, quantities, self.analytics).total_micros
+
     def expect(self, seconds: int) -> Expectation:
         """What some seconds of the call are expected to cost."""
-        return expectation(self.prices, seconds, self.analytics)
+        found = self._expected.get(seconds)
+        if found is None:
+            found = self._expected[seconds] = expectation(self.prices, seconds, self.analytics)
+        return found
 
 
 class PriceBook:
@@ -58,6 +66,11 @@ class PriceBook:
                 await self.refresh()
             except LedgerUnavailable:
                 continue
+
+    def in_force(self, tariff_name: str, model: str, analytics: bool) -> Pricing | None:
+        """The prices in force now, as far as they are in memory."""
+        tariff = self._list.in_force(tariff_name, datetime.now(UTC))
+        return self._pricing(tariff, model, analytics) if tariff else None
 
     async def for_new_call(self, tariff_name: str, model: str, analytics: bool) -> Pricing | None:
         """The prices in force now; None when the tariff does not price the model."""
@@ -93,19 +106,19 @@ class PriceBook:
             raise RuntimeError("a running call has pinned a tariff that the ledger does not hold")
         return pricing
 
-    def remember(self, tenant_id: str, call_id: str, pricing: Pricing) -> None:
-        """Keeps what a call has pinned, so that its next report is rated at once."""
-        self._pins[tenant_id, call_id] = pricing
+    def remember(self, call: tuple[str, str], pricing: Pricing) -> None:
+        """Keeps what a call of a tenant has pinned, so that its next report is rated at once."""
+        self._pins[call] = pricing
         if len(self._pins) > MAX_PINS:
             self._pins.popitem(last=False)
 
-    def remembered(self, tenant_id: str, call_id: str) -> Pricing | None:
+    def remembered(self, call: tuple[str, str]) -> Pricing | None:
         """What a call is believed to have pinned; the script tells when that is wrong."""
-        return self._pins.get((tenant_id, call_id))
+        return self._pins.get(call)
 
-    def forget(self, tenant_id: str, call_id: str) -> None:
+    def forget(self, call: tuple[str, str]) -> None:
         """Drops what a closed call had pinned."""
-        self._pins.pop((tenant_id, call_id), None)
+        self._pins.pop(call, None)
 
     def _pricing(self, tariff: Tariff, model: str, analytics: bool) -> Pricing | None:
         prices = tariff.models.get(model)

@@ -1,7 +1,8 @@
 """`tollgate topup`: begin top-ups, look at them, confirm and refund manual ones."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,13 +14,17 @@ from server.money import show
 from tollgate.v1 import billing_pb2
 from tollgate.v1 import payments_pb2 as pb
 
+Named = TypeVar("Named")
+
 PAGE = 1000
 PROVIDERS = {
+    "": pb.PAYMENT_PROVIDER_UNSPECIFIED,
     "manual": pb.PAYMENT_PROVIDER_MANUAL,
     "stripe": pb.PAYMENT_PROVIDER_STRIPE,
     "robokassa": pb.PAYMENT_PROVIDER_ROBOKASSA,
 }
 METHODS = {
+    "": pb.PAYMENT_METHOD_UNSPECIFIED,
     "card": pb.PAYMENT_METHOD_BANK_CARD,
     "transfer": pb.PAYMENT_METHOD_BANK_TRANSFER,
     "sbp": pb.PAYMENT_METHOD_SBP,
@@ -180,10 +185,11 @@ def show_top_up(
     )
 
 
-def _chosen(known: "dict[str, int]", given: str, option: str) -> int:
-    if given and given not in known:
-        raise typer.BadParameter(f"must be one of {', '.join(known)}", param_hint=option)
-    return known.get(given, 0)
+def _chosen(known: Mapping[str, Named], given: str, option: str) -> Named:
+    if given not in known:
+        names = ", ".join(name for name in known if name)
+        raise typer.BadParameter(f"must be one of {names}", param_hint=option)
+    return known[given]
 
 
 def _minor(text: str, currency: str) -> int:

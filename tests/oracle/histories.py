@@ -25,6 +25,7 @@ from quota.operation import (
     Load,
     LookAccount,
     LookCall,
+    LookGrant,
     Operation,
     Repair,
     Settle,
@@ -82,7 +83,7 @@ class History(NamedTuple):
             {
                 (o.tenant, o.call_id)
                 for o in self.operations
-                if isinstance(o, Authorize | Charge | Settle | End | LookCall)
+                if isinstance(o, Authorize | Charge | Settle | End | LookCall | LookGrant)
                 and isinstance(o.tenant, str)
                 and isinstance(o.call_id, str)
             }
@@ -267,6 +268,7 @@ class Generator:
             (lambda: self._load(self._tenant()), 1),
             (lambda: LookAccount(self._tenant()), 2),
             (lambda: LookCall(self._tenant(), self._line_pick().call_id), 2),
+            (self._look_grant, 3),
         ]
         tenant = self._tenant()
         if tenant not in self.oracle.accounts and self.random.random() < 0.3:
@@ -492,6 +494,11 @@ class Generator:
             elapsed_ms=self._elapsed(line),
             free_ms=self._free_ms(line),
         )
+
+    def _look_grant(self) -> LookGrant:
+        line = self._line_pick()
+        version, day = self._profile_version(line.tenant), self._day(line.tenant)
+        return LookGrant(line.tenant, line.call_id, version, day)
 
     def _pin(self, line: Line) -> str:
         record = self._record(line)

@@ -14,6 +14,7 @@ from tests.oracle.shard import Key
 
 EPOCH = "1"
 CLOCK = "redis.call('TIME')"
+CHANNEL = keys.changes_channel(0)
 JUNK = b"\xc1junk"
 
 
@@ -43,7 +44,7 @@ class RealShard:
     def header(self, dates: Sequence[str], epoch: str = EPOCH) -> Header:
         """What holds for a batch."""
         first, second, third = dates
-        return Header(epoch, *self.config, dates=(first, second, third))
+        return Header(epoch, *self.config, dates=(first, second, third), channel=CHANNEL)
 
     def send(
         self, operations: Sequence[Operation], now_ms: int, dates: Sequence[str], epoch: str = EPOCH

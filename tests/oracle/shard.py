@@ -5,6 +5,7 @@ nothing of Redis, packing or the script; whatever both sides answer alike is rig
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from quota.batch import Result, Simple
@@ -33,6 +34,7 @@ from quota.operation import (
     Load,
     LookAccount,
     LookCall,
+    LookGrant,
     Operation,
     Repair,
     Settle,
@@ -68,6 +70,10 @@ def no(code: Code, *detail: int | str) -> Refused:
     return Refused(int(code), detail)
 
 
+# What is decided for a day, under a profile.
+Timely = Authorize | Charge | Settle | LookGrant
+
+
 class OracleShard:
     """One shard: `apply` decides a batch, `invariants` tells what must hold but does not."""
 
@@ -100,6 +106,7 @@ class OracleShard:
             Repair: self._repair,
             LookAccount: self._look_account,
             LookCall: self._look_call,
+            LookGrant: self._look_grant,
         }
 
     def apply(self, batch: Sequence[Operation], now_ms: int, dates: Sequence[str]) -> list[Result]:
@@ -125,11 +132,11 @@ class OracleShard:
             return no(Code.NOT_LOADED)
         if not isinstance(operation, Confirm) and self._is_corrupt(operation):
             return no(Code.CORRUPT)
-        if account is not None and isinstance(operation, Authorize | Charge | Settle):
+        if account is not None and isinstance(operation, Timely):
             return self._untimely(operation, account)
         return None
 
-    def _untimely(self, operation: Authorize | Charge | Settle, account: Account) -> Refused | None:
+    def _untimely(self, operation: Timely, account: Account) -> Refused | None:
         if operation.profile_version != account.profile_version:
             return no(Code.STALE_PROFILE, account.profile_version, account.profile)
         if self._today(operation.day) not in self.dates:
@@ -143,7 +150,7 @@ class OracleShard:
     @staticmethod
     def _key(operation: Operation) -> Key:
         match operation:
-            case Authorize() | Charge() | Settle() | End() | LookCall():
+            case Authorize() | Charge() | Settle() | End() | LookCall() | LookGrant():
                 return operation.tenant, operation.call_id
             case Sweep():
                 return operation.tenant, operation.member
@@ -167,7 +174,7 @@ class OracleShard:
     def _spent(self, tenant: str, day: str) -> int:
         return self.spend.get(day, {}).get(tenant, 0)
 
-    def _till(self, operation: Authorize | Charge | Settle, call: Call) -> Till:
+    def _till(self, operation: Timely, call: Call) -> Till:
         tenant, today = operation.tenant, self._today(operation.day)
         account = self.accounts[tenant]
         return Till(self.config, account, call, today, self._spent(tenant, today))
@@ -626,7 +633,7 @@ class OracleShard:
 
     def _answer(
         self,
-        operation: Authorize | Charge | Settle | End,
+        operation: Timely | End,
         call: Call,
         reason: Reason = Reason.NONE,
         short: bool = False,
@@ -714,6 +721,21 @@ class OracleShard:
             outcome=call.outcome,
             n=call.n,
         )
+
+    def _look_grant(self, operation: LookGrant) -> Result:
+        """A heartbeat on copies."""
+        call = self._call(operation)
+        if call is None:
+            return no(Code.CALL_MISSING)
+        if call.state in (State.EXPIRED, State.SETTLED):
+            return self._answer(operation, call, known=1)
+        account = self.accounts[operation.tenant]
+        self.accounts[operation.tenant], call = replace(account), replace(call)
+        try:
+            short = False if call.refused else self._till(operation, call).extend()
+            return self._answer(operation, call, short=short, known=1)
+        finally:
+            self.accounts[operation.tenant] = account
 
     # What must hold
 

@@ -7,8 +7,9 @@ import pytest
 
 from tests.integration.api.client import Told
 from tests.integration.api.conftest import Install
-from tests.integration.api.installation import fresh_id
+from tests.integration.api.installation import clock_tariff, fresh_id
 from tests.integration.payments.office import TEN_DOLLARS, Office, opened
+from tollgate.v1 import billing_pb2
 from tollgate.v1 import payments_pb2 as pb
 
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -125,22 +126,15 @@ async def test_without_a_rate_the_pair_is_named(office: Office) -> None:
             ),
         )
     )
-    tariff = await office.installation.admin(_euro_tariff())
-    await office.installation.tenant("euro", currency="EUR", tariff=tariff.tariff.name)
+    tariff = clock_tariff("euro", currency="EUR")
+    await office.admin(billing_pb2.PutTariffRequest(request_id="euro-1", tariff=tariff))
+    await office.installation.tenant("euro", currency="EUR", tariff="euro")
     request = pb.CreateTopUpRequest(
         request_id="r", tenant_id="euro", provider=ROBOKASSA, credit_amount_micros=TEN_DOLLARS
     )
     error = await office.admin.error(request)
     assert error.code() is PRECONDITION
     assert "tollgate rate set EUR RUB" in str(error.details())
-
-
-def _euro_tariff() -> object:
-    from tests.integration.api.installation import clock_tariff
-    from tollgate.v1 import billing_pb2
-
-    tariff = clock_tariff("euro", currency="EUR")
-    return billing_pb2.PutTariffRequest(request_id="euro-1", tariff=tariff)
 
 
 async def test_a_provider_that_is_not_set_up_names_its_settings(install: Install) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from server.metrics import ALARMS
 from tests.integration.api.conftest import Install
@@ -22,12 +23,12 @@ from tests.integration.payments.office import TEN_DOLLARS, Office, opened
 from tollgate.v1 import payments_pb2 as pb
 
 ROBOKASSA = pb.PAYMENT_PROVIDER_ROBOKASSA
-NOTHING = (0, [], pb.TOP_UP_STATE_PENDING)
+NOTHING: tuple[int, list[tuple[str, int]], int] = (0, [], pb.TOP_UP_STATE_PENDING)
 
 
 def alarms(why: str) -> float:
     """How often an alarm was raised."""
-    return ALARMS.labels(f"webhook_{why}")._value.get()
+    return float(ALARMS.labels(f"webhook_{why}")._value.get())
 
 
 async def standing(office: Office, top_up: pb.TopUp) -> tuple[int, list[tuple[str, int]], int]:
@@ -146,8 +147,6 @@ async def test_a_signed_event_that_does_not_fit_changes_nothing(
 
 
 async def test_a_test_mode_event_on_a_live_account_changes_nothing(install: Install) -> None:
-    from pydantic import SecretStr
-
     async with opened(install, stripe_secret_key=SecretStr("sk_live_secret")) as office:
         top_up = await office.top_up()
         assert await office.tell(completed(top_up)) == 403

@@ -98,7 +98,7 @@ class GuardedShard:
         assert text.count(ENTRY) == text.count(CLOCK) == 1
         self._library = script.library_of(guard(text).replace(ENTRY, START))
         self._trace = self._library.strict.replace("_strict", "_trace")
-        self._header = Header("1", *Config(), dates=dates)
+        self._header = Header("1", *Config(), dates=dates, channel="changes")
         self.keys = keys.keys(0, dates)
         redis.flushdb()
         code = self._library.code + TRACE.format(name=self._trace)

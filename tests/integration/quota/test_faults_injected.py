@@ -22,6 +22,7 @@ from quota.operation import (
     Load,
     LookAccount,
     LookCall,
+    LookGrant,
     Operation,
     Repair,
     Settle,
@@ -102,6 +103,7 @@ BATCH: list[Operation] = [
     Confirm("anna", debit_key("older"), 2, 10, 0),
     LookAccount("anna"),
     LookCall("anna", "one"),
+    LookGrant("anna", "one", 1, TODAY),
 ]
 # More names than one command takes, so that reads and writes go in portions.
 CROWD = [f"tenant-{number}" for number in range(501)]
@@ -176,7 +178,7 @@ def test_an_error_at_any_call_of_one_operation_alone_is_safe(
 ) -> None:
     operation = BATCH[position]
     steps = steps_of(shard, [operation])
-    if isinstance(operation, LookAccount | LookCall):
+    if isinstance(operation, LookAccount | LookCall | LookGrant):
         assert not {step.command for step in steps} & WRITES
     else:
         assert_safe(shard, [operation], steps)
@@ -213,7 +215,7 @@ def test_every_call_names_its_key_by_a_word_bound_to_the_declared_ones() -> None
     words = r"'TIME'\)|'\w+', KEY_(EPOCH|LEASES|OUTBOX)\b|command, key\b"
     assert all(re.match(words, text) for text in sites()), sites()
     text = script.parts()
-    assert text.count("redis.") == text.count(CALL)
+    assert text.count("redis.") == text.count(CALL) + text.count("redis.pcall('SPUBLISH', CHANNEL,")
     given = re.findall(r"(?<!function )(?:read_each|write_flat)\(('\w+'|command), ([^,]+),", text)
     given += re.findall(r"(?<!function )(write_records)\(([^,]+),", text)
     assert len(given) >= 10

@@ -74,7 +74,7 @@ async def test_a_number_of_an_earlier_epoch_is_not_taken_for_posted(redis_url: s
     async with bench_on(redis_url) as bench, client_on(redis_url) as client:
         await bench.ask(load(), debit(1, 10))
         line = bench.line
-        waiting = asyncio.ensure_future(line.wait_posted(1, 5))
+        waiting = asyncio.ensure_future(line.posted.wait(1, 5))
         await client.flushdb()
         await bench.ask(load())
         await bench.ask(load(), debit(2, 10), Confirm("anna", debit_key("2"), 1, 10, 0))

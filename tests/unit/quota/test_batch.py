@@ -24,7 +24,8 @@ from quota.operation import (
 )
 from quota.outbox import CrossingEntry, DebitedEntry, SettledEntry, decode_entry
 
-HEADER = Header("7", 1, 2, 3, 4, 5, 6, 7, 8, ("20260228", "20260301", "20260302"))
+DATES = [b"20260228", b"20260301", b"20260302"]
+HEADER = Header("7", 1, 2, 3, 4, 5, 6, 7, 8, ("20260228", "20260301", "20260302"), "changes")
 DAY = Day("20260301", 1_772_409_600_000, "20260302")
 CHARGE = Charge("Анна", "call", 1, DAY, "pin", "omni", 10**12, 2**53 - 1, b"\x00\xff", NONE, 0)
 LOAD = Load("anna", 1, -(10**15), 0, NONE, NONE, NONE, NONE, 0, 1, "p", (("20260301", 5),))
@@ -43,7 +44,7 @@ def reply(*results: Any) -> bytes:
 
 def test_a_batch_travels_with_header_kinds_and_fields_in_order() -> None:
     header, operations = msgpack.unpackb(encode(HEADER, [CHARGE, LOAD]), raw=True)
-    assert header == [b"7", 1, 2, 3, 4, 5, 6, 7, 8, [b"20260228", b"20260301", b"20260302"]]
+    assert header == [b"7", 1, 2, 3, 4, 5, 6, 7, 8, DATES, b"changes"]
     assert operations[0] == [
         4, "Анна".encode(), b"call", 1, [b"20260301", 1_772_409_600_000, b"20260302"], b"pin",
         b"omni", 10**12, 2**53 - 1, b"\x00\xff", -1, 0,

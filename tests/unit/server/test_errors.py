@@ -24,6 +24,8 @@ EXAMPLES: list[tuple[Failure, grpc.StatusCode, str]] = [
     (errors.StoreUnavailable("redis"), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (errors.ProviderUnavailable("stripe"), Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
     (errors.OutboxFull(), Code.UNAVAILABLE, "OUTBOX_FULL"),
+    (errors.SlowReader(), Code.RESOURCE_EXHAUSTED, "SLOW_READER"),
+    (errors.Draining(), Code.UNAVAILABLE, "DRAINING"),
     (errors.DeadlineExceeded(), Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
 ]  # fmt: skip
 
