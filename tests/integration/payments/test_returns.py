@@ -13,7 +13,7 @@ from server.background.ending import end_tasks
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import eventually
 from tests.integration.payments.messages import charge_refunded, completed, dispute, refund
-from tests.integration.payments.office import TEN_DOLLARS, Office
+from tests.integration.payments.office import TEN_DOLLARS, Install, Office, opened
 from tollgate.v1 import call_authorization_pb2 as calls
 from tollgate.v1 import payments_pb2 as pb
 
@@ -192,17 +192,17 @@ async def test_a_job_that_is_killed_at_any_point_takes_once(office: Office) -> N
 
 
 async def test_a_return_that_the_store_lost_before_it_was_posted_is_taken_again(
-    office: Office,
+    install: Install,
 ) -> None:
-    top_up = await paid(office)
-    parts = office.installation.parts
-    assert await office.tell(charge_refunded(top_up, PAID)) == 200
-    await office.installation.lose_everything()
-
-    async def moved() -> bool:
+    async with opened(install, posts=False) as office:
+        parts, top_up = office.installation.parts, await paid(office)
+        assert await office.tell(charge_refunded(top_up, PAID)) == 200
+        assert await office.balance() == 0
+        await office.installation.lose_everything()
+        assert await office.balance() == TEN_DOLLARS
         parts.payments.returner._asked.clear()
         await parts.payments.returner.move_open()
-        return not await parts.payments.top_ups.open_returns(1)
-
-    await eventually(moved)
-    assert await settled(office) == (0, 0)
+        assert await office.balance() == 0
+        for poster in parts.posters:
+            office.installation.beside(poster.run)
+        assert await settled(office) == (0, 0)
