@@ -14,11 +14,19 @@ from tollgate.v1 import (
     common_pb2,
     history_pb2,
     organisations_pb2,
+    payments_pb2,
 )
 
 PROTOS = Path(__file__).parent.parent / "protos"
-MODULES = (billing_pb2, call_authorization_pb2, common_pb2, history_pb2, organisations_pb2)
-FILES = {file.DESCRIPTOR.name: file for file in MODULES}
+PROTO_STUBS = (
+    billing_pb2,
+    call_authorization_pb2,
+    common_pb2,
+    history_pb2,
+    organisations_pb2,
+    payments_pb2,
+)
+FILES = {file.DESCRIPTOR.name: file for file in PROTO_STUBS}
 
 
 def test_every_proto_has_its_stubs() -> None:
