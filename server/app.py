@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
+from opentelemetry.trace import Tracer
 from redis.exceptions import RedisError
 
 from ledger.api_key import StoredKey
@@ -29,6 +30,7 @@ from server.background.ending import end_tasks
 from server.background.keeper import ShardKeeper
 from server.background.owning import Job, ShardOwner
 from server.background.posting import OutboxPoster
+from server.background.pushing import Pusher
 from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
@@ -37,12 +39,17 @@ from server.billing.pending_debits import PendingDebits
 from server.billing.service import BillingService
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
+from server.calls.conclusions import Conclusions
 from server.calls.desk import CallDesk
 from server.calls.directory import TenantDirectory
 from server.calls.lookup import CallLookup
 from server.calls.price_book import PriceBook
 from server.calls.refusal_log import RefusalLog
 from server.calls.service import CallAuthorizationService
+from server.calls.session.first_try import FirstTry
+from server.calls.session.parts import MAX_IN_FLIGHT as SESSIONS_MAX_IN_FLIGHT
+from server.calls.session.parts import SessionParts
+from server.calls.session.sessions import Sessions
 from server.grpc_server import Service, grpc_server
 from server.http import application, http_server
 from server.interceptors.authentication import Authentication
@@ -74,7 +81,7 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(telemetry(f"worker-{index}"))
         parts = await Parts.open(settings, stack)
-        services = parts.services()
+        services = parts.services(told.tracer)
 
         ring = KeyRing(_ValidKeys(parts.keys))
         stack.push_async_callback(ring.close)
@@ -91,6 +98,7 @@ async def run_worker(
                 services,
                 Chain(concerns(settings, told, ring, limiter)),
                 reflected=settings.reflection,
+                drain=parts.sessions.drain,
                 drain_s=settings.drain_s,
             )
         )
@@ -119,6 +127,7 @@ class Parts:
     def __init__(self, settings: Settings, pool: Pool, topology: Topology) -> None:
         assert settings.postgres_dsn is not None
         self._shards = range(settings.shards)
+        self._patience_s = settings.default_deadline_ms / 1000
         self._dsn = settings.postgres_dsn.get_secret_value()
         # the ledger
         self._pool = pool
@@ -140,6 +149,7 @@ class Parts:
         self.directory = TenantDirectory(self.store, self.tenants)
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
+        self.sessions = Sessions()
         # work beside the requests
         self.applier = ChangeApplier(
             self.store, self.readers, self.tenants, self.directory, self.keeper
@@ -149,6 +159,10 @@ class Parts:
         )
         self.posters = [
             OutboxPoster(shard, self.store, self.outbox_readers[shard], self.journal, self.book)
+            for shard in self._shards
+        ]
+        self.pushers = [
+            Pusher(shard, topology, self.store, self.directory, self.sessions)
             for shard in self._shards
         ]
         self.sweepers = [Sweeper(shard, self.store, self.readers[shard]) for shard in self._shards]
@@ -177,11 +191,22 @@ class Parts:
         await parts.book.refresh()
         return parts
 
-    def services(self) -> list[Service]:
+    def services(self, tracer: Tracer | None) -> list[Service]:
         """The gRPC services."""
+        conclusions = Conclusions(self.store, self.book, self.refusals)
+        desk = CallDesk(self.store, self.directory, self.book, self.calls, conclusions)
         calls = CallAuthorizationService(
-            CallDesk(self.store, self.directory, self.book, self.calls, self.refusals),
+            desk,
             CallLookup(self.store, self.readers, self.directory, self.book, self.calls),
+            SessionParts(
+                self.store,
+                desk,
+                FirstTry(self.store, self.directory, self.book, conclusions),
+                self.sessions,
+                Limiter(SESSIONS_MAX_IN_FLIGHT),
+                self._patience_s,
+                tracer,
+            ),
         )
         debits = PendingDebits(self.store, self.readers)
         billing = BillingService(
@@ -208,7 +233,8 @@ class Parts:
         ]
         owned[0] += [self.applier.run, self.auditor.run]
         owner = ShardOwner(Ownership(self._dsn), owned)
-        return [owner.run, self.book.keep_fresh, self.refusals.keep_flushing]
+        listening = [pusher.run for pusher in self.pushers]
+        return [owner.run, self.book.keep_fresh, self.refusals.keep_flushing, *listening]
 
     async def health(self) -> dict[str, bool]:
         """Whether each store answers."""

@@ -14,6 +14,8 @@
     ├── Overloaded          RESOURCE_EXHAUSTED   OVERLOADED
     ├── StoreUnavailable    UNAVAILABLE          STORE_UNAVAILABLE
     ├── OutboxFull          UNAVAILABLE          OUTBOX_FULL
+    ├── SlowReader          RESOURCE_EXHAUSTED   SLOW_READER
+    ├── Draining            UNAVAILABLE          DRAINING
     └── DeadlineExceeded    DEADLINE_EXCEEDED    DEADLINE_EXCEEDED
 
 Each carries `google.rpc.ErrorInfo` with domain "tollgate". Texts are ours: what a client sent is
@@ -35,11 +37,25 @@ Trailers = tuple[tuple[str, str | bytes], ...]
 
 
 class Told(NamedTuple):
-    """What a client is told: the status, a sentence, and trailing metadata with the details."""
+    """What a client is told: the status with its details, and when it should come again."""
 
     code: grpc.StatusCode
-    text: str
-    trailers: Trailers
+    status: status_pb2.Status
+    pushback_ms: int | None = None
+
+    @property
+    def text(self) -> str:
+        """A sentence."""
+        text: str = self.status.message
+        return text
+
+    @property
+    def trailers(self) -> Trailers:
+        """The trailing metadata that carries the details."""
+        details = ((STATUS_DETAILS, self.status.SerializeToString()),)
+        if self.pushback_ms is None:
+            return details
+        return (*details, (PUSHBACK, str(self.pushback_ms)))
 
 
 class Violation(NamedTuple):
@@ -189,6 +205,22 @@ class OutboxFull(Failure):
         self.retry_ms = retry_ms
 
 
+class SlowReader(Failure):
+    """The client of a stream does not read what it is sent."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "SLOW_READER"
+    text = "the results were not read in time; open another stream and report again"
+
+
+class Draining(Failure):
+    """The process goes away; another takes its place."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "DRAINING"
+    text = "the server is going away; open another stream and report again"
+
+
 class DeadlineExceeded(Failure):
     """The time for the request ended; whether it took effect is unknown, so repeat it."""
 
@@ -210,10 +242,7 @@ def tell(failure: Failure) -> Told:
         delay = Duration()
         delay.FromMilliseconds(failure.retry_ms)
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    trailers: Trailers = ((STATUS_DETAILS, status.SerializeToString()),)
-    if failure.pushback:
-        trailers += ((PUSHBACK, str(failure.retry_ms)),)
-    return Told(failure.code, failure.text, trailers)
+    return Told(failure.code, status, failure.retry_ms if failure.pushback else None)
 
 
 def tell_unknown(correlation_id: str) -> Told:
@@ -224,8 +253,7 @@ def tell_unknown(correlation_id: str) -> Told:
             reason="INTERNAL", domain=DOMAIN, metadata={"correlation_id": correlation_id}
         )
     )
-    trailers = ((STATUS_DETAILS, status.SerializeToString()),)
-    return Told(grpc.StatusCode.INTERNAL, "internal error", trailers)
+    return Told(grpc.StatusCode.INTERNAL, status)
 
 
 def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:

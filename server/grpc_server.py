@@ -1,6 +1,7 @@
 """Builds the gRPC server: limits, keepalive, health, reflection, channelz, and a graceful end."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -38,7 +39,11 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
 )
 
+# For the statuses of streams that had to be ended.
+LAST_WORDS_S = 1.0
+
 Register = Callable[[grpc.aio.Server], None]
+Drain = Callable[[float], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +62,14 @@ async def grpc_server(
     chain: Chain,
     *,
     reflected: bool,
+    drain: Drain,
     drain_s: float,
 ) -> AsyncIterator[health.aio.HealthServicer]:
     """Serve until the block ends, then drain.
 
     Yields the health service: whole and per service it says SERVING from the start. On exit it
-    says NOT_SERVING, no new request is taken, and running ones have `drain_s` to finish.
+    says NOT_SERVING, no new request is taken, and running ones have `drain_s` to finish; `drain`
+    is asked to end the streams within that time.
     """
     server = grpc.aio.server(interceptors=[chain], options=OPTIONS)
     healths = health.aio.HealthServicer()
@@ -83,4 +90,6 @@ async def grpc_server(
     finally:
         log.info("draining", drain_s=drain_s)
         await healths.enter_graceful_shutdown()
-        await server.stop(drain_s)
+        stopping = asyncio.create_task(server.stop(drain_s + LAST_WORDS_S))
+        await drain(drain_s)
+        await stopping

@@ -6,16 +6,16 @@ it; so nothing is lost while gateways live, and nothing is charged twice.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from ledger.call import SettledCallRecord
 from ledger.calls import Calls
 from ledger.errors import UnknownTenant
-from quota.decision import CallResult, Directive, Reason, State
+from quota.decision import CallResult, Reason, State
 from quota.operation import NONE, LookCall
 from quota.store import QuotaStore
 from server.calls import ledger_replies, replies
 from server.calls.asking import Asker
+from server.calls.conclusions import Conclusions, Settled, count_decision, count_directive
 from server.calls.directory import Known, TenantDirectory
 from server.calls.packing import unpack_usage
 from server.calls.price_book import PriceBook, Pricing
@@ -25,31 +25,13 @@ from server.calls.questions import (
     SettleQuestion,
     parties_of,
 )
-from server.calls.refusal_log import RefusalLog
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
 from server.errors import CallUnknown, InvalidFields, Violation
-from server.metrics import DECISIONS, DIRECTIVES
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
 OUTCOME_INCOMPLETE = int(common_pb2.OUTCOME_INCOMPLETE)
-
-# Looking a child up by its label costs more than counting.
-_DECISIONS = {int(reason): DECISIONS.labels(reason.name) for reason in Reason}
-_DIRECTIVES = {int(directive): DIRECTIVES.labels(directive.name) for directive in Directive}
-
-
-class Settled(NamedTuple):
-    """The reply to a Settle. `n` is the outbox number that it waits for; 0 when it is POSTED.
-
-    A call that was closed before may have got usage that came too late, which is recorded once
-    it is posted: whoever waits for that asks again then.
-    """
-
-    reply: pb.SettleResponse
-    n: int
-    closed_before: bool = False
 
 
 class CallDesk:
@@ -61,13 +43,11 @@ class CallDesk:
         directory: TenantDirectory,
         book: PriceBook,
         calls: Calls,
-        refusals: RefusalLog,
+        conclusions: Conclusions,
     ) -> None:
         self._store, self._directory, self._book = store, directory, book
-        self._calls, self._refusals = calls, refusals
+        self._calls, self._conclusions = calls, conclusions
         self._asker = Asker(store, directory, book)
-        self._reserve_s = store.timing.reserve_ms // 1000
-        self._min_start_s = store.timing.min_start_ms // 1000
 
     async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decides whether a call may start, or, with usage, whether a re-opened one goes on."""
@@ -75,18 +55,15 @@ class CallDesk:
         try:
             known = await self._directory.known(request.tenant_id)
         except UnknownTenant:
-            _DECISIONS[Reason.UNKNOWN_TENANT].inc()
+            count_decision(Reason.UNKNOWN_TENANT)
             return replies.refused(replies.refusal(Reason.UNKNOWN_TENANT, 0, 0, NONE, 0, 0))
         record = None
         if request.HasField("usage"):
             record = await self._only_in_ledger(request.tenant_id, request.call_id)
         if record is None:
-            reply = await self._authorize_live(request)
-        else:
-            reply = await self._refuse_settled(request, record)
-        _DECISIONS[reply.refusal.reason].inc()
-        if reply.decision == pb.DECISION_REJECTED:
-            self._refusals.note(known.day.day, request, reply.refusal)
+            return await self._authorize_live(request, known)
+        reply = await self._refuse_settled(request, record)
+        self._conclusions.note(request, known, reply)
         return reply
 
     async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
@@ -107,7 +84,7 @@ class CallDesk:
             await self._note_late_usage(request, result, quantities, posted)
         elif pricing is not believed and pricing is not None:
             self._book.remember(tenant_id, call_id, pricing)
-        _DIRECTIVES[result.directive].inc()
+        count_directive(result.directive)
         return replies.charged(result)
 
     async def settle(self, request: pb.SettleRequest) -> Settled:
@@ -125,14 +102,11 @@ class CallDesk:
                 result, pricing = await self._open_and_settle(request, quantities)
         except UnknownTenant as error:
             raise CallUnknown from error
-        # Asked at once: after a rebuild the same n would name another entry.
-        posted = self._store.is_posted(request.tenant_id, result.n)
-        self._book.forget(request.tenant_id, request.call_id)
-        await self._note_late_usage(request, result, quantities, posted)
         if pricing is None or pricing.pin != result.pin:
             pricing = await self._book.pinned(result.pin, result.model)
-        reply = replies.settled(result, pricing, posted)
-        return Settled(reply, 0 if posted else result.n, bool(result.known))
+        settled = self._conclusions.settled(request, result, pricing)
+        await self._note_late_usage(request, result, quantities, posted=settled.n == 0)
+        return settled
 
     async def settle_and_wait(self, request: pb.SettleRequest) -> pb.SettleResponse:
         """Closes a call, and waits up to 50 ms for its posting."""
@@ -143,8 +117,10 @@ class CallDesk:
             settled.reply.settlement = common_pb2.SETTLEMENT_POSTED
         return settled.reply
 
-    async def _authorize_live(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
-        question = AuthorizeQuestion(request, self._reserve_s, self._min_start_s)
+    async def _authorize_live(
+        self, request: pb.AuthorizeRequest, known: Known
+    ) -> pb.AuthorizeResponse:
+        question = AuthorizeQuestion(request, self._store.timing)
 
         async def choose(known: Known) -> Pricing | None:
             return await self._book.for_new_call(
@@ -153,9 +129,7 @@ class CallDesk:
 
         result, pricing = await self._asker.ask(request.tenant_id, None, question, choose)
         assert result is not None
-        if not result.reason and pricing is not None and pricing.pin == result.pin:
-            self._book.remember(request.tenant_id, request.call_id, pricing)
-        return replies.authorized(result)
+        return self._conclusions.authorized(request, known, result, pricing)
 
     async def _only_in_ledger(self, tenant_id: str, call_id: str) -> SettledCallRecord | None:
         """The call as the ledger holds it, if the live store does not."""

@@ -51,6 +51,13 @@ class TenantDirectory:
             self._known[tenant_id] = known
         return known
 
+    def recall(self, tenant_id: str) -> Known | None:
+        """What is in memory about the tenant and holds today."""
+        known = self._known.get(tenant_id)
+        if known is None or time.time() * 1000 >= known.day.day_end_ms:
+            return None
+        return known
+
     def learn(self, tenant_id: str, version: int, packed: str) -> Known:
         """Takes note of the profile that the live store holds."""
         profile = Profile.unpack(packed)

@@ -67,6 +67,11 @@ class PriceBook:
             except LedgerUnavailable:
                 continue
 
+    def in_force(self, tariff_name: str, model: str, analytics: bool) -> Pricing | None:
+        """The prices in force now, as far as they are in memory."""
+        tariff = self._list.in_force(tariff_name, datetime.now(UTC))
+        return self._pricing(tariff, model, analytics) if tariff else None
+
     async def for_new_call(self, tariff_name: str, model: str, analytics: bool) -> Pricing | None:
         """The prices in force now; None when the tariff does not price the model."""
         tariff = self._list.in_force(tariff_name, datetime.now(UTC))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter
 from quota.operation import NONE, Authorize, Charge, Operation, Settle
+from quota.timing import Timing
 from server.calls.directory import Known
 from server.calls.packing import Parties, Times, pack_usage, settle_digest
 from server.calls.price_book import Pricing
@@ -23,11 +24,10 @@ class Question(Protocol):
 class AuthorizeQuestion:
     """May this call start, or go on?"""
 
-    __slots__ = ("_min_start_s", "_parties", "_quantities", "_request", "_reserve_s", "_usage")
+    __slots__ = ("_parties", "_quantities", "_request", "_timing", "_usage")
 
-    def __init__(self, request: pb.AuthorizeRequest, reserve_s: int, min_start_s: int) -> None:
-        self._request = request
-        self._reserve_s, self._min_start_s = reserve_s, min_start_s
+    def __init__(self, request: pb.AuthorizeRequest, timing: Timing) -> None:
+        self._request, self._timing = request, timing
         self._quantities = dict(request.usage.quantities)
         self._usage = pack_usage(self._quantities) if request.HasField("usage") else b""
         self._parties = parties_of(request).pack()
@@ -35,8 +35,8 @@ class AuthorizeQuestion:
     def build(self, known: Known, pricing: Pricing | None) -> Authorize:
         """Without prices the tariff does not know the model."""
         request, with_usage = self._request, self._request.HasField("usage")
-        target = pricing.expect(self._reserve_s) if pricing else None
-        start = pricing.expect(self._min_start_s) if pricing else None
+        target = pricing.expect(self._timing.reserve_ms // 1000) if pricing else None
+        start = pricing.expect(self._timing.min_start_ms // 1000) if pricing else None
         return Authorize(
             request.tenant_id,
             request.call_id,

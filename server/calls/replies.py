@@ -86,21 +86,26 @@ def authorized(result: CallResult) -> pb.AuthorizeResponse:
 
 def charged(result: CallResult) -> pb.ChargeResponse:
     """The reply to a Charge that the script decided."""
-    reply = pb.ChargeResponse(
-        directive=result.directive,  # type: ignore[arg-type]
-        state=result.state,  # type: ignore[arg-type]
-        rated_micros=result.rated,
-        charged_micros=result.charged,
-        overrun_micros=result.overrun,
-    )
-    granted = reply.grant  # set in place: another message and its copy cost more than the rest
+    reply = pb.ChargeResponse()
+    put_charged(reply, result)
+    return reply
+
+
+def put_charged(reply: pb.ChargeResponse, result: CallResult) -> None:
+    """Fills in a reply to a Charge: in place, as a message and its copy cost more than the rest."""
+    reply.directive = result.directive  # type: ignore[assignment]
+    reply.state = result.state  # type: ignore[assignment]
+    reply.rated_micros = result.rated
+    reply.charged_micros = result.charged
+    if result.overrun:
+        reply.overrun_micros = result.overrun
+    granted = reply.grant
+    granted.SetInParent()
     granted.reserved_micros = result.reserved
     granted.seconds_left = result.left_ms // 1000
     granted.valid_for_ms = result.valid_for_ms
-    granted.SetInParent()
     if result.known:
         reply.usage.CopyFrom(usage(result.usage))
-    return reply
 
 
 def nobody_holds() -> pb.ChargeResponse:

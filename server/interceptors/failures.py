@@ -25,8 +25,6 @@ class Failures:
                 if request is MALFORMED:
                     raise InvalidFields([Violation("request", "must be the method's message")])
                 return await proceed(request, context)
-            except Failure as failure:
-                told = tell(failure)
             except grpc.aio.BaseError:  # aborted already, or the connection is gone
                 raise
             except asyncio.CancelledError as error:
@@ -34,10 +32,9 @@ class Failures:
                 # awaited must become a status, or the client would wait for ever.
                 if _is_cancelled():
                     raise
-                told = _unforeseen(method, error)
+                told = tell_of(error, method.name)
             except Exception as error:
-                known = failure_of(error)
-                told = _unforeseen(method, error) if known is None else tell(known)
+                told = tell_of(error, method.name)
             # Only an abort sends a status without headers, which clients may retry.
             return await context.abort(told.code, told.text, told.trailers)
 
@@ -49,7 +46,13 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _unforeseen(method: Method, error: BaseException) -> Told:
+def tell_of(error: BaseException, method: str) -> Told:
+    """What a client is told of an exception; one that nobody foresaw is logged."""
+    failure = error if isinstance(error, Failure) else None
+    if failure is None and isinstance(error, Exception):
+        failure = failure_of(error)
+    if failure is not None:
+        return tell(failure)
     correlation_id = secrets.token_hex(8)
-    log.error("request failed", method=method.name, correlation_id=correlation_id, exc_info=error)
+    log.error("request failed", method=method, correlation_id=correlation_id, exc_info=error)
     return tell_unknown(correlation_id)

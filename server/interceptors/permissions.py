@@ -32,6 +32,7 @@ ALLOWED: Mapping[str, Roles] = {
             "Authorize": _GATEWAYS,
             "Charge": _GATEWAYS,
             "Settle": _GATEWAYS,
+            "Session": _GATEWAYS,
             "GetCall": _EVERYBODY,
             "ListActiveCalls": _EVERYBODY,
             "EndCall": _EVERYBODY,

@@ -41,11 +41,11 @@ class Installation:
     def __init__(self, parts: Parts, channel: grpc.aio.Channel, stack: AsyncExitStack) -> None:
         self.parts = parts
         self.admin = Client(channel, ADMIN_KEY)
-        self._channel, self._stack = channel, stack
+        self.channel, self._stack = channel, stack
 
     async def client(self, *scopes: str) -> Client:
         """A client whose key has the scopes."""
-        return Client(self._channel, (await self.key(*scopes)).api_key)
+        return Client(self.channel, (await self.key(*scopes)).api_key)
 
     async def key(self, *scopes: str) -> billing.CreateApiKeyResponse:
         """A new key with the scopes."""
@@ -56,7 +56,7 @@ class Installation:
 
     def holder(self, api_key: str) -> Client:
         """A client with a key that exists."""
-        return Client(self._channel, api_key)
+        return Client(self.channel, api_key)
 
     async def tenant(
         self, tenant_id: str = "acme", *, balance: int = 0, tariff: str = "clock", **fields: Any
@@ -182,10 +182,19 @@ async def installed(
         listen = address_of(held)
         chain = Chain(concerns(settings, told, ring, Limiter(settings.max_in_flight)))
         await stack.enter_async_context(
-            grpc_server(listen, parts.services(), chain, reflected=False, drain_s=0)
+            grpc_server(
+                listen,
+                parts.services(told.tracer),
+                chain,
+                reflected=False,
+                drain=parts.sessions.drain,
+                drain_s=0,
+            )
         )
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(listen))
         installation = Installation(parts, channel, stack)
+        for pusher in parts.pushers:
+            installation.beside(pusher.run)
         if posts:
             for poster in parts.posters:
                 installation.beside(poster.run)

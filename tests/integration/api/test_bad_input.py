@@ -400,7 +400,7 @@ async def test_tariffs_that_cannot_be_priced_name_the_field(
 
 
 async def test_invalid_utf8_does_not_reach_a_handler(installation: Installation) -> None:
-    method = installation._channel.unary_unary(
+    method = installation.channel.unary_unary(
         "/tollgate.v1.CallAuthorizationService/GetCall",
         request_serializer=bytes,
         response_deserializer=bytes,

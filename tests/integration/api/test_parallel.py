@@ -3,6 +3,7 @@
 import asyncio
 
 from server.app import Parts
+from server.calls.conclusions import Conclusions
 from server.calls.desk import CallDesk
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import SECOND, Installation
@@ -11,7 +12,8 @@ from tollgate.v1 import call_authorization_pb2 as pb
 
 def desk_of(parts: Parts) -> CallDesk:
     """What every transport asks; gRPC itself would shed most of these."""
-    return CallDesk(parts.store, parts.directory, parts.book, parts.calls, parts.refusals)
+    conclusions = Conclusions(parts.store, parts.book, parts.refusals)
+    return CallDesk(parts.store, parts.directory, parts.book, parts.calls, conclusions)
 
 
 async def test_of_ten_thousand_parallel_authorizations_exactly_a_hundred_fit(

@@ -95,9 +95,15 @@ async def test_each_shard_of_a_cluster_tells_its_own(valkey_cluster: ValkeyClust
 
 
 async def test_listening_ends_when_the_store_goes_away(own_valkey: EmbeddedValkey) -> None:
-    url = own_valkey.url
+    listens = asyncio.Event()
+
+    async def listen() -> None:
+        async with listening(topology_of(own_valkey.url, 1), 0) as heard:
+            listens.set()
+            await anext(heard)
+
+    waiting = asyncio.ensure_future(listen())
+    await listens.wait()
+    await own_valkey.stop()
     with pytest.raises(StoreUnavailable):
-        async with listening(topology_of(url, 1), 0) as heard:
-            waiting = asyncio.ensure_future(anext(heard))
-            await own_valkey.stop()
-            await waiting
+        await waiting

@@ -23,6 +23,8 @@ EXAMPLES: list[tuple[Failure, grpc.StatusCode, str]] = [
     (errors.Overloaded(), Code.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (errors.StoreUnavailable("redis"), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (errors.OutboxFull(), Code.UNAVAILABLE, "OUTBOX_FULL"),
+    (errors.SlowReader(), Code.RESOURCE_EXHAUSTED, "SLOW_READER"),
+    (errors.Draining(), Code.UNAVAILABLE, "DRAINING"),
     (errors.DeadlineExceeded(), Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
 ]  # fmt: skip
 

@@ -1,0 +1,73 @@
+"""What follows from a decision: what is remembered, counted, noted, and told to gateways."""
+
+from typing import NamedTuple
+
+from quota.decision import CallResult, Directive, Reason
+from quota.store import QuotaStore
+from server.calls import replies
+from server.calls.directory import Known
+from server.calls.price_book import PriceBook, Pricing
+from server.calls.refusal_log import RefusalLog
+from server.metrics import DECISIONS, DIRECTIVES
+from tollgate.v1 import call_authorization_pb2 as pb
+
+# Looking a child up by its label costs more than counting.
+_DECISIONS = {int(reason): DECISIONS.labels(reason.name) for reason in Reason}
+_DIRECTIVES = {int(directive): DIRECTIVES.labels(directive.name) for directive in Directive}
+
+
+def count_decision(reason: int) -> None:
+    """Counts an Authorize by its refusal."""
+    _DECISIONS[reason].inc()
+
+
+def count_directive(directive: int, times: int = 1) -> None:
+    """Counts what running calls were told."""
+    _DIRECTIVES[directive].inc(times)
+
+
+class Settled(NamedTuple):
+    """The reply to a Settle. `n` is the outbox number that it waits for; 0 when it is POSTED.
+
+    A call that was closed before may have got usage that came too late, which is recorded once
+    it is posted: whoever waits for that asks again then.
+    """
+
+    reply: pb.SettleResponse
+    n: int
+    closed_before: bool = False
+
+
+class Conclusions:
+    """Concludes decisions of the live store, whichever way they were asked."""
+
+    def __init__(self, store: QuotaStore, book: PriceBook, refusals: RefusalLog) -> None:
+        self._store, self._book, self._refusals = store, book, refusals
+
+    def authorized(
+        self,
+        request: pb.AuthorizeRequest,
+        known: Known,
+        result: CallResult,
+        pricing: Pricing | None,
+    ) -> pb.AuthorizeResponse:
+        """Concludes an Authorize; the prices of an accepted call are remembered."""
+        if not result.reason and pricing is not None and pricing.pin == result.pin:
+            self._book.remember(request.tenant_id, request.call_id, pricing)
+        reply = replies.authorized(result)
+        self.note(request, known, reply)
+        return reply
+
+    def note(self, request: pb.AuthorizeRequest, known: Known, reply: pb.AuthorizeResponse) -> None:
+        """Counts an Authorize, and keeps what a refusal was about."""
+        count_decision(reply.refusal.reason)
+        if reply.decision == pb.DECISION_REJECTED:
+            self._refusals.note(known.day.day, request, reply.refusal)
+
+    def settled(self, request: pb.SettleRequest, result: CallResult, pricing: Pricing) -> Settled:
+        """Concludes a Settle with the prices that the call has pinned."""
+        # Asked at once: after a rebuild the same n would name another entry.
+        posted = self._store.is_posted(request.tenant_id, result.n)
+        self._book.forget(request.tenant_id, request.call_id)
+        reply = replies.settled(result, pricing, posted)
+        return Settled(reply, 0 if posted else result.n, bool(result.known))

@@ -1,0 +1,137 @@
+"""The first try of operations that are asked in bulk, built from what is in memory alone.
+
+What is not at hand, or not plainly decided, goes the ordinary way through the call desk from its
+start: every operation is safe to ask again. So there is one set of rules, and a quick way to it.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from quota.batch import Result
+from quota.decision import CallResult, State
+from quota.operation import Operation
+from quota.store import QuotaStore
+from server.calls import replies
+from server.calls.conclusions import Conclusions, Settled, count_directive
+from server.calls.directory import Known, TenantDirectory
+from server.calls.price_book import PriceBook, Pricing
+from server.calls.questions import AuthorizeQuestion, ChargeQuestion, SettleQuestion
+from server.calls.validation import MAX_QUANTITY, check_authorize, check_settle
+from server.errors import InvalidFields
+from tollgate.v1 import call_authorization_pb2 as pb
+
+SETTLED = int(State.SETTLED)
+DIRECTIVES = len(pb.Directive.values())
+
+
+class Attempt(NamedTuple):
+    """An operation, and how its decision is told.
+
+    `tell` writes the outcome; it returns None when the decision is not plain, and whether a
+    posting is awaited otherwise.
+    """
+
+    operation: Operation
+    tell: "Callable[[Attempt, Result, pb.OperationResult], Told]"
+    request: Any
+    known: Known
+    pricing: Pricing
+
+
+class Plain(NamedTuple):
+    """The decision was plain. `settled` is there for a settle whose posting is awaited."""
+
+    settled: Settled | None
+
+
+Told = Plain | None
+PLAIN = Plain(None)
+
+
+class FirstTry:
+    """Builds attempts. What it counts is written by `count`, once for many."""
+
+    def __init__(
+        self,
+        store: QuotaStore,
+        directory: TenantDirectory,
+        book: PriceBook,
+        conclusions: Conclusions,
+    ) -> None:
+        self._store, self._directory, self._book = store, directory, book
+        self._conclusions = conclusions
+        self._directives = [0] * DIRECTIVES
+
+    def charge(self, request: pb.ChargeRequest) -> Attempt | None:
+        """A Charge of a call whose prices are remembered: so its name has been checked before, and
+        rating checks the rest.
+        """
+        pricing = self._book.remembered(request.tenant_id, request.call_id)
+        known = self._directory.recall(request.tenant_id)
+        if pricing is None or known is None or not 0 <= request.elapsed_ms <= MAX_QUANTITY:
+            return None
+        question = ChargeQuestion(request, dict(request.usage.quantities))
+        try:
+            operation = question.build(known, pricing)
+        except InvalidFields:
+            return None
+        return Attempt(operation, self._tell_charge, request, known, pricing)
+
+    def authorize(self, request: pb.AuthorizeRequest) -> Attempt | None:
+        """An Authorize of a new call."""
+        known = self._directory.recall(request.tenant_id)
+        if known is None or request.HasField("usage"):
+            return None
+        pricing = self._book.in_force(known.profile.tariff, request.model, request.analytics)
+        if pricing is None:
+            return None
+        try:
+            check_authorize(request)
+        except InvalidFields:
+            return None
+        operation = AuthorizeQuestion(request, self._store.timing).build(known, pricing)
+        return Attempt(operation, self._tell_authorize, request, known, pricing)
+
+    def settle(self, request: pb.SettleRequest) -> Attempt | None:
+        """A Settle of a call whose prices are remembered."""
+        pricing = self._book.remembered(request.tenant_id, request.call_id)
+        known = self._directory.recall(request.tenant_id)
+        if pricing is None or known is None:
+            return None
+        try:
+            check_settle(request)
+            question = SettleQuestion(request, dict(request.usage.quantities), opens=False)
+            operation = question.build(known, pricing)
+        except InvalidFields:
+            return None
+        return Attempt(operation, self._tell_settle, request, known, pricing)
+
+    def count(self) -> None:
+        """Writes what was counted since the last time."""
+        for directive, times in enumerate(self._directives):
+            if times:
+                count_directive(directive, times)
+                self._directives[directive] = 0
+
+    def _tell_charge(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
+        if result.__class__ is not CallResult or result.state == SETTLED:
+            return None
+        replies.put_charged(told.charge, result)
+        self._directives[result.directive] += 1
+        return PLAIN
+
+    def _tell_authorize(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
+        if not isinstance(result, CallResult):
+            return None
+        reply = self._conclusions.authorized(
+            attempt.request, attempt.known, result, attempt.pricing
+        )
+        told.authorize.CopyFrom(reply)
+        return PLAIN
+
+    def _tell_settle(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
+        if not isinstance(result, CallResult) or result.known or result.pin != attempt.pricing.pin:
+            return None
+        settled = self._conclusions.settled(attempt.request, result, attempt.pricing)
+        told.settle.CopyFrom(settled.reply)
+        return Plain(settled) if settled.n else PLAIN

@@ -1,0 +1,74 @@
+"""What waits to be written to a stream: results gathered into messages, and pushes."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from tollgate.v1 import call_authorization_pb2 as pb
+
+MAX_RESULTS = 1_000
+MAX_PUSHES = 1_000
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """A message to the client, and how many of the client's messages it answers to their end."""
+
+    response: pb.SessionResponse = field(default_factory=pb.SessionResponse)
+    answers: int = 0
+
+
+class Outgoing:
+    """Gathers results until the writer comes for them. A later push to a call replaces an earlier
+    one that was not written yet, so a slow reader holds no more than one for each call.
+    """
+
+    def __init__(self) -> None:
+        self._parcels: deque[Parcel] = deque()
+        self._pushes: dict[tuple[str, str], int] = {}
+        self._news = asyncio.Event()
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything was taken."""
+        return not self._parcels and not self._pushes
+
+    def add(self, operation_id: int) -> pb.OperationResult:
+        """A result to be filled in at once."""
+        if not self._parcels or len(self._parcels[-1].response.results) >= MAX_RESULTS:
+            self._parcels.append(Parcel())
+        self._news.set()
+        result: pb.OperationResult = self._parcels[-1].response.results.add()
+        result.id = operation_id
+        return result
+
+    def take_back(self) -> None:
+        """Drops the result that was added last."""
+        del self._parcels[-1].response.results[-1]
+        if not self._parcels[-1].response.results:
+            self._parcels.pop()
+
+    def answered(self) -> None:
+        """With the result that was added last one of the client's messages is answered."""
+        self._parcels[-1].answers += 1
+
+    def push(self, tenant_id: str, call_id: str, directive: int) -> None:
+        """Tells a call, or the whole stream, what to do."""
+        self._pushes[tenant_id, call_id] = directive
+        self._news.set()
+
+    async def take(self) -> Parcel:
+        """The next message to write; waits for one."""
+        while self.empty:
+            self._news.clear()
+            await self._news.wait()
+        parcel = self._parcels.popleft() if self._parcels else Parcel()
+        while self._pushes and len(parcel.response.pushes) < MAX_PUSHES:
+            tenant_id, call_id = next(iter(self._pushes))
+            directive = self._pushes.pop((tenant_id, call_id))
+            parcel.response.pushes.add(
+                tenant_id=tenant_id,
+                call_id=call_id,
+                directive=directive,
+            )
+        return parcel
