@@ -266,4 +266,4 @@ class Call:
 
     def _raise_failure(self) -> None:
         if self._course.failure is not None:
-            raise self._course.failure
+            raise self._course.failure.with_traceback(None)

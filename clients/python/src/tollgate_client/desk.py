@@ -62,7 +62,7 @@ class CallDesk:
         if self._closing:
             raise Closed("the client is closed")
         if self._trouble is not None:
-            raise self._trouble
+            raise self._trouble.with_traceback(None)
         if call.key in self._calls:
             raise ValueError("this client carries a call of this id already")
         if len(self._calls) >= MAX_CALLS:

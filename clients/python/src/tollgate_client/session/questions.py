@@ -51,7 +51,7 @@ class Questions:
     async def _ask(self, operation: pb.Operation) -> pb.OperationResult:
         question = _Question(operation)
         if not self._session.submit(question):
-            raise self._trouble
+            raise self._trouble.with_traceback(None)
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await question.answer
