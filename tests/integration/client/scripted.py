@@ -140,8 +140,8 @@ class Script(CallAuthorizationServiceServicer):
 @asynccontextmanager
 async def playing(address: str = "127.0.0.1:0") -> AsyncIterator[Script]:
     """A script that is served."""
-    script, server = Script(), grpc.aio.server()
-    add_CallAuthorizationServiceServicer_to_server(script, server)  # type: ignore[no-untyped-call]
+    script, server = Script(), grpc.aio.server()  # type: ignore[abstract]
+    add_CallAuthorizationServiceServicer_to_server(script, server)
     script.address = f"127.0.0.1:{server.add_insecure_port(address)}"
     await server.start()
     try:
@@ -153,5 +153,5 @@ async def playing(address: str = "127.0.0.1:0") -> AsyncIterator[Script]:
 async def until(holds: Callable[[], object], patience_s: float = 10.0) -> None:
     """Waits until something holds."""
     async with asyncio.timeout(patience_s):
-        while not holds():
+        while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

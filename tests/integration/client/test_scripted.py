@@ -160,9 +160,8 @@ async def test_a_settle_is_repeated_when_no_posting_comes(script: Script) -> Non
 async def test_closing_tells_what_is_not_confirmed(script: Script) -> None:
     script.posts = False
     with pytest.raises(NotPosted) as told:
-        async with _client(script, close_timeout=0.1) as tollgate:
-            async with _call(tollgate) as call:
-                pass
+        async with _client(script, close_timeout=0.1) as tollgate, _call(tollgate) as call:
+            pass
     assert told.value.calls == [("t", "c")]
     with pytest.raises(NotAnswered):
         await call.posted()

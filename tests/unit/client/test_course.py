@@ -190,9 +190,7 @@ def test_a_call_that_is_refused_when_authorized_again_has_to_end() -> None:
     course = _running()
     _report(course, 5, _charged(Directive.REAUTHORIZE))
     refused = pb.AuthorizeResponse(decision=pb.DECISION_REJECTED)
-    assert _report(course, 5, pb.OperationResult(authorize=refused)) == [
-        MustEnd(Ending.HANG_UP)
-    ]
+    assert _report(course, 5, pb.OperationResult(authorize=refused)) == [MustEnd(Ending.HANG_UP)]
 
 
 def test_a_reconnected_call_goes_on_from_the_last_accepted_usage() -> None:
