@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from functools import partial
+from typing import Any
 
 import grpc
 import pytest
@@ -24,24 +26,28 @@ from tollgate_client import (
 UNAVAILABLE, EXHAUSTED, ALREADY_EXISTS, INVALID = 14, 8, 6, 3
 
 
-def _client(script: Script, **options: float) -> Tollgate:
-    return Tollgate(script.address, key="tg_x_y", **{"report_interval": 0.05} | options)
+def _client(script: Script, *, report_interval: float = 0.05, **patience: Any) -> Tollgate:
+    return Tollgate(script.address, key="tg_x_y", report_interval=report_interval, **patience)
 
 
-def _call(tollgate: Tollgate, call_id: str = "c", **callbacks: object) -> Call:
-    return tollgate.call("t", call_id, "m", **callbacks)  # type: ignore[arg-type]
+def _call(tollgate: Tollgate, call_id: str = "c", **callbacks: Any) -> Call:
+    return tollgate.call("t", call_id, "m", **callbacks)
 
 
 async def _carry(tollgate: Tollgate, script: Script, call_id: str = "c") -> Call:
     """A call of three parts, the first two of which are reported before the next begins."""
     async with _call(tollgate, call_id) as call:
         call.answered()
-        for part in (1, 2):
+        for tokens in (10, 20):
             call.add(tokens=10)
-            await until(lambda part=part: script.usage[call_id].get("tokens", 0) >= 10 * part)
+            await until(partial(_is_known, script, call_id, tokens))
         call.add(tokens=10)
     await call.posted()
     return call
+
+
+def _is_known(script: Script, call_id: str, tokens: int) -> bool:
+    return script.usage[call_id].get("tokens", 0) >= tokens
 
 
 async def test_a_whole_call(script: Script) -> None:
@@ -113,7 +119,7 @@ async def test_a_report_that_is_not_taken_is_told_and_raised(script: Script) -> 
     script.errors = [("charge", INVALID)]
     told: list[OperationFailed] = []
     async with _client(script) as tollgate:
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(InvalidRequest):  # noqa: PT012
             async with _call(tollgate, on_failure=told.append) as call:
                 with pytest.raises(InvalidRequest):
                     await call.ended()
@@ -174,7 +180,7 @@ async def test_pushes_reach_their_call(script: Script) -> None:
         told.append("hang up")
 
     async with _client(script, report_interval=60) as tollgate:
-        callbacks = {"on_warn": lambda: told.append("warn"), "on_hang_up": hung_up}
+        callbacks: dict[str, Any] = {"on_warn": lambda: told.append("warn"), "on_hang_up": hung_up}
         async with _call(tollgate, **callbacks) as call, _call(tollgate, "other"):
             await script.push(pb.DIRECTIVE_WARN, "c")
             await script.push(pb.DIRECTIVE_REPORT_NOW, "c")

@@ -24,7 +24,7 @@ def test_usage_takes_increments_and_totals_and_never_falls() -> None:
 def test_wrong_usage_is_refused_and_changes_nothing(wrong: dict[str, int]) -> None:
     usage = UsageTotals()
     usage.add({"a": 1})
-    with pytest.raises(ValueError, match="meter|must be"):
+    with pytest.raises(ValueError, match=r"meter|must be"):
         usage.add({"b": 1} | wrong)
     assert usage.snapshot() == {"a": 1}
 
