@@ -46,7 +46,6 @@ from server.calls.lookup import CallLookup
 from server.calls.price_book import PriceBook
 from server.calls.refusal_log import RefusalLog
 from server.calls.service import CallAuthorizationService
-from server.calls.session.first_try import FirstTry
 from server.calls.session.parts import MAX_IN_FLIGHT as SESSIONS_MAX_IN_FLIGHT
 from server.calls.session.parts import SessionParts
 from server.calls.session.sessions import Sessions
@@ -65,6 +64,7 @@ from server.metrics import ALARMS
 from server.saturation import watch
 from server.settings import Misconfigured, Settings
 from server.sockets import bind
+from server.tallies import keep_writing
 from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
@@ -201,7 +201,6 @@ class Parts:
             SessionParts(
                 self.store,
                 desk,
-                FirstTry(self.store, self.directory, self.book, conclusions),
                 self.sessions,
                 Limiter(SESSIONS_MAX_IN_FLIGHT),
                 self._patience_s,
@@ -234,7 +233,8 @@ class Parts:
         owned[0] += [self.applier.run, self.auditor.run]
         owner = ShardOwner(Ownership(self._dsn), owned)
         listening = [pusher.run for pusher in self.pushers]
-        return [owner.run, self.book.keep_fresh, self.refusals.keep_flushing, *listening]
+        kept = [self.book.keep_fresh, self.refusals.keep_flushing, keep_writing]
+        return [owner.run, *kept, *listening]
 
     async def health(self) -> dict[str, bool]:
         """Whether each store answers."""

@@ -9,21 +9,21 @@ from server.calls.directory import Known
 from server.calls.price_book import PriceBook, Pricing
 from server.calls.refusal_log import RefusalLog
 from server.metrics import DECISIONS, DIRECTIVES
+from server.tallies import Tally
 from tollgate.v1 import call_authorization_pb2 as pb
 
-# Looking a child up by its label costs more than counting.
-_DECISIONS = {int(reason): DECISIONS.labels(reason.name) for reason in Reason}
-_DIRECTIVES = {int(directive): DIRECTIVES.labels(directive.name) for directive in Directive}
+_DECISIONS = {int(reason): Tally(DECISIONS.labels(reason.name)) for reason in Reason}
+_DIRECTIVES = {int(each): Tally(DIRECTIVES.labels(each.name)) for each in Directive}
 
 
 def count_decision(reason: int) -> None:
     """Counts an Authorize by its refusal."""
-    _DECISIONS[reason].inc()
+    _DECISIONS[reason].count += 1
 
 
-def count_directive(directive: int, times: int = 1) -> None:
-    """Counts what running calls were told."""
-    _DIRECTIVES[directive].inc(times)
+def count_directive(directive: int) -> None:
+    """Counts what a running call was told."""
+    _DIRECTIVES[directive].count += 1
 
 
 class Settled(NamedTuple):

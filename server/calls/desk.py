@@ -17,6 +17,7 @@ from server.calls import ledger_replies, replies
 from server.calls.asking import Asker
 from server.calls.conclusions import Conclusions, Settled, count_decision, count_directive
 from server.calls.directory import Known, TenantDirectory
+from server.calls.first_try import Attempt, FirstTry
 from server.calls.packing import unpack_usage
 from server.calls.price_book import PriceBook, Pricing
 from server.calls.questions import (
@@ -24,6 +25,7 @@ from server.calls.questions import (
     ChargeQuestion,
     SettleQuestion,
     parties_of,
+    quantities_of,
 )
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
@@ -48,9 +50,27 @@ class CallDesk:
         self._store, self._directory, self._book = store, directory, book
         self._calls, self._conclusions = calls, conclusions
         self._asker = Asker(store, directory, book)
+        self.first_try = FirstTry(store, directory, book, conclusions)
 
     async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decides whether a call may start, or, with usage, whether a re-opened one goes on."""
+        told = await self._try(self.first_try.authorize(request))
+        return told.authorize if told else await self._authorize_with_care(request)
+
+    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Charges the rise of a call's usage and extends its grant."""
+        told = await self._try(self.first_try.charge(request))
+        return told.charge if told else await self._charge_with_care(request)
+
+    async def _try(self, attempt: Attempt | None) -> pb.OperationResult | None:
+        if attempt is not None:
+            told = pb.OperationResult()
+            result = await self._store.submit(attempt.operation)
+            if attempt.tell(attempt, result, told) is not None:
+                return told
+        return None
+
+    async def _authorize_with_care(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         check_authorize(request)
         try:
             known = await self._directory.known(request.tenant_id)
@@ -66,9 +86,8 @@ class CallDesk:
         self._conclusions.note(request, known, reply)
         return reply
 
-    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
-        """Charges the rise of a call's usage and extends its grant."""
-        quantities = dict(request.usage.quantities)
+    async def _charge_with_care(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        quantities = quantities_of(request.usage)
         check_charge(request, quantities)
         tenant_id, call_id = request.tenant_id, request.call_id
         question = ChargeQuestion(request, quantities)
@@ -90,7 +109,7 @@ class CallDesk:
     async def settle(self, request: pb.SettleRequest) -> Settled:
         """Closes a call. The reply says POSTED only if that is known without waiting."""
         check_settle(request)
-        quantities = dict(request.usage.quantities)
+        quantities = quantities_of(request.usage)
         believed = self._book.remembered(request.tenant_id, request.call_id)
         question = SettleQuestion(request, quantities, opens=False)
         try:

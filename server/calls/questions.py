@@ -12,6 +12,7 @@ from server.calls.packing import Parties, Times, pack_usage, settle_digest
 from server.calls.price_book import Pricing
 from server.errors import InvalidFields, Violation
 from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 
 class Question(Protocol):
@@ -28,7 +29,7 @@ class AuthorizeQuestion:
 
     def __init__(self, request: pb.AuthorizeRequest, timing: Timing) -> None:
         self._request, self._timing = request, timing
-        self._quantities = dict(request.usage.quantities)
+        self._quantities = quantities_of(request.usage)
         self._usage = pack_usage(self._quantities) if request.HasField("usage") else b""
         self._parties = parties_of(request).pack()
 
@@ -126,6 +127,12 @@ class SettleQuestion:
             int(request.corrects_usage),
             int(self._opens),
         )
+
+
+def quantities_of(usage: common_pb2.Usage) -> dict[str, int]:
+    """A copy of the quantities; `dict` takes twice as long for the same."""
+    quantities = usage.quantities
+    return {meter: quantities[meter] for meter in quantities}
 
 
 def parties_of(request: pb.AuthorizeRequest | pb.SettleRequest) -> Parties:

@@ -16,8 +16,8 @@ from quota.errors import QuotaError
 from quota.shard_line import MAX_BATCH, ShardLine
 from server.background.ending import end_tasks
 from server.calls.conclusions import Settled
+from server.calls.first_try import Attempt
 from server.calls.session.carried import Carried
-from server.calls.session.first_try import Attempt
 from server.calls.session.outgoing import Outgoing
 from server.calls.session.parts import SessionParts
 from server.calls.session.postings import Awaited, Postings
@@ -69,9 +69,9 @@ class Operations:
         self._parts, self._principal, self._outgoing = parts, principal, outgoing
         self._loop = asyncio.get_running_loop()
         self._first_try: dict[str, Callable[[Any], Attempt | None]] = {
-            "authorize": parts.first_try.authorize,
-            "charge": parts.first_try.charge,
-            "settle": parts.first_try.settle,
+            "authorize": parts.desk.first_try.authorize,
+            "charge": parts.desk.first_try.charge,
+            "settle": parts.desk.first_try.settle,
         }
         # Calls of which an operation is worked on, with those that wait for its answer.
         self._busy: dict[Call, deque[Item] | None] = {}
@@ -184,7 +184,6 @@ class Operations:
             now_s = self._loop.time()
             for item, result in zip(items, future.result(), strict=True):
                 self._conclude(item, result, now_s)
-            self._parts.first_try.count()
         self._go_on()
 
     def _conclude(self, item: Item, result: Result, now_s: float) -> None:
