@@ -293,3 +293,27 @@ async def test_the_same_call_is_carried_once(script: Script) -> None:
     async with _client(script) as tollgate, _call(tollgate):
         with pytest.raises(ValueError, match="already"):
             await _call(tollgate).__aenter__()
+
+
+async def test_a_call_is_entered_once(script: Script) -> None:
+    async with _client(script) as tollgate:
+        call = _call(tollgate)
+        async with call:
+            pass
+        await call.posted()
+        with pytest.raises(RuntimeError, match="once"):
+            await call.__aenter__()
+
+
+async def test_a_client_that_is_closed_within_a_move_leaves_nothing_behind(script: Script) -> None:
+    async with _client(script) as tollgate, _call(tollgate):
+        await script.push(pb.DIRECTIVE_RECONNECT)
+
+
+async def test_a_call_that_may_have_been_asked_for_is_told_on_closing() -> None:
+    tollgate = Tollgate("127.0.0.1:1", key="k", authorize_timeout=0.05, close_timeout=0.1)
+    await tollgate.__aenter__()
+    with pytest.raises(NotAnswered):
+        await _call(tollgate).__aenter__()
+    with pytest.raises(NotPosted):
+        await tollgate.close()

@@ -20,7 +20,7 @@ def test_usage_takes_increments_and_totals_and_never_falls() -> None:
     assert usage.snapshot() == {"a": 2, "b": 7}
 
 
-@pytest.mark.parametrize("wrong", [{"a": -1}, {"a": 10**12}, {"": 1}, {"a": 1.5}])
+@pytest.mark.parametrize("wrong", [{"a": -1}, {"a": 10**12}, {"": 1}, {"\ud800": 1}, {"a": 1.5}])
 def test_wrong_usage_is_refused_and_changes_nothing(wrong: dict[str, int]) -> None:
     usage = UsageTotals()
     usage.add({"a": 1})

@@ -46,7 +46,7 @@ class Call:
     def __init__(
         self, desk: Desk, course: Course, callbacks: Callbacks, authorize_patience_s: float
     ) -> None:
-        self.submitted = False
+        self.submitted = self._entered = False
         self._desk, self._course, self._callbacks = desk, course, callbacks
         self._patience_s = authorize_patience_s
         self._decided, self._ended, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -56,6 +56,9 @@ class Call:
         self._bill: Bill | None = None
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise RuntimeError("a call is entered once")
+        self._entered = True
         self._desk.admit(self)
         try:
             async with asyncio.timeout(self._patience_s):
@@ -120,6 +123,8 @@ class Call:
         if self._bill is not None:
             return self._bill
         self._raise_failure()
+        if self._refused is not None:
+            raise self._refused.with_traceback(None)
         raise NotAnswered("the client was closed before the settlement was confirmed")
 
     # What is known of it
@@ -246,13 +251,16 @@ class Call:
         else:
             self._ended.set()
             self._desk.caller.call(self._callbacks.on_failure, error)
+            if self.is_over:
+                log.error("call %s of %s is not settled: %s", *reversed(self.key), error)
         if self.is_over:
-            log.error("call %s of %s is not settled: %s", *reversed(self.key), error)
             self._over.set()
 
     def _leave(self, outcome: Outcome) -> None:
         self._course.settle(outcome, time.monotonic(), datetime.now(UTC))
         self._ended.set()
+        if self.is_over:
+            self._over.set()
         self._desk.follow(self)
 
     def _outcome_of(self, error: BaseException | None) -> Outcome:

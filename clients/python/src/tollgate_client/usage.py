@@ -44,8 +44,8 @@ class UsageTotals:
             before = self._totals.get(meter, 0)
             if not isinstance(quantity, int) or not before <= quantity <= MAX_QUANTITY:
                 raise ValueError(f"{meter}: must be whole, not negative, at most {MAX_QUANTITY}")
-            if not 1 <= len(meter) <= MAX_NAME:
-                raise ValueError(f"a meter's name has 1 to {MAX_NAME} characters")
+            if not (1 <= len(meter) <= MAX_NAME and meter.isprintable()):
+                raise ValueError(f"a meter's name has 1 to {MAX_NAME} printable characters")
         if len(self._totals.keys() | changed.keys()) > MAX_METERS:
             raise ValueError(f"a call has at most {MAX_METERS} meters")
         self._totals.update(changed)

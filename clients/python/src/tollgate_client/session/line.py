@@ -1,6 +1,7 @@
 """One stream on a connection of its own: what it carries, and what it ended with."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,6 +22,8 @@ MAX_BYTES = 512 * 1024
 # A service that pings but does not answer is left.
 ANSWER_PATIENCE_S = 20.0
 CLOSE_PATIENCE_S = 1.0
+
+log = logging.getLogger("tollgate_client")
 
 
 class Message:
@@ -73,7 +76,7 @@ class Line:
         request, message, size = pb.SessionRequest(), Message(now), 0
         for asker in askers:
             operation = pb.Operation()
-            if not asker.ask(operation, now):
+            if not _asks(asker, operation, now):
                 continue
             operation.id = next(self._numbers)
             request.operations.append(operation)
@@ -156,7 +159,18 @@ class Line:
             self._accepted[result.id] = asker
         else:
             self._ids.pop(asker, None)
-        asker.take(result, now)
+        try:
+            asker.take(result, now)
+        except Exception:  # a fault of one call must not end the others' stream
+            log.exception("an answer could not be taken")
+
+
+def _asks(asker: Asker, operation: pb.Operation, now: float) -> bool:
+    try:
+        return asker.ask(operation, now)
+    except Exception:  # nor keep them from asking
+        log.exception("a question could not be asked")
+        return False
 
 
 def _will_be_posted(result: pb.OperationResult) -> bool:

@@ -98,13 +98,14 @@ class Session:
             reading = asyncio.create_task(line.run())
             try:
                 await self._until_left_or_ended(line, reading)
+                if reading.done():
+                    await self._after(line, reading.result())
+                else:
+                    await self._pause(line)
             except asyncio.CancelledError:
                 await _end(reading)
                 raise
-            if reading.done():
-                await self._after(line, reading.result())
-            else:
-                await self._pause(line)
+            if self._line is line:
                 self._finish(line, reading)
 
     async def _until_left_or_ended(self, line: Line, reading: asyncio.Task[TollgateError]) -> None:
