@@ -73,7 +73,7 @@ class Shard:
         self._library = script.library()
         now_s = time.time()
         dates = dates_around(now_s)
-        self._keys = keys(0, dates)
+        self._keys = keys(0)
         timing = Timing(lease_ms=3_600_000)
         self._header = Header(
             EPOCH,

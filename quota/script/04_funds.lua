@@ -1,15 +1,15 @@
 -- Money: rooms, taking it, the pace of a call, extending its reservation, crossings.
--- `today` is {date index, date, end of the day in ms}.
+-- `today` is {date, end of the day in ms}.
 
 local function available(account)
   return account[BALANCE] + account[CREDIT_LIMIT] - account[RESERVED]
 end
 
-local function cap_room(account, tenant, today)
+local function cap_room(account, today)
   if account[DAILY_CAP] == NONE then
     return MAX_WHOLE
   end
-  return account[DAILY_CAP] - spend_on(today[1], tenant) - account[RESERVED]
+  return account[DAILY_CAP] - sum_on(account, today[1]) - account[RESERVED]
 end
 
 local function call_room(account, call)
@@ -19,36 +19,13 @@ local function call_room(account, call)
   return account[CALL_COST_LIMIT] - (call and call[C_CHARGED] + call[C_RESERVED] or 0)
 end
 
-local function room(account, tenant, call, today)
-  return min(available(account), cap_room(account, tenant, today), call_room(account, call))
-end
-
-local function add_day(call, day, amount)
-  local days = call[C_DAYS]
-  if days == 0 then
-    call[C_DAYS] = { day, amount }
-    return
+local function room(account, call, today)
+  local least, other = available(account), cap_room(account, today)
+  if other < least then
+    least = other
   end
-  for i = 1, #days, 2 do
-    if days[i] == day then
-      days[i + 1] = days[i + 1] + amount
-      return
-    end
-  end
-  days[#days + 1] = day
-  days[#days + 1] = amount
-end
-
-local function spent_on(call, day)
-  local days = call[C_DAYS]
-  if days ~= 0 then
-    for i = 1, #days, 2 do
-      if days[i] == day then
-        return days[i + 1]
-      end
-    end
-  end
-  return 0
+  other = call_room(account, call)
+  return other < least and other or least
 end
 
 -- Moves `amount` (negative: back) from the tenant's money to what the call was charged.
@@ -58,14 +35,14 @@ local function move(account, call, amount)
   call[C_CHARGED] = call[C_CHARGED] + amount
 end
 
-local function spend_today(tenant, call, amount, today)
-  add_spend(today[1], tenant, amount)
-  add_day(call, today[2], amount)
+local function spend_today(account, call, amount, today)
+  add_on(account, today[1], amount, true)
+  add_on(call, today[1], amount)
 end
 
-local function charge_today(account, tenant, call, amount, today)
+local function charge_today(account, call, amount, today)
   move(account, call, amount)
-  spend_today(tenant, call, amount, today)
+  spend_today(account, call, amount, today)
 end
 
 local function hold(account, call, amount)
@@ -74,20 +51,28 @@ local function hold(account, call, amount)
 end
 
 -- Charges a rise of the rated total; returns whether money moved.
-local function take(account, tenant, call, rise, today)
+local function take(account, call, rise, today)
   call[C_RATED] = call[C_RATED] + rise
-  local held = min(rise, call[C_RESERVED])
+  local held = call[C_RESERVED]
+  if rise < held then
+    held = rise
+  end
   if held > 0 then
     hold(account, call, -held)
-    charge_today(account, tenant, call, held, today)
+    charge_today(account, call, held, today)
+    if held == rise then
+      return true
+    end
   end
-  local rest = rise - held
-  local fits = rest > 0 and max(0, min(rest, room(account, tenant, call, today))) or 0
+  local fits = max(0, min(rise - held, room(account, call, today)))
   if fits > 0 then
-    charge_today(account, tenant, call, fits, today)
+    charge_today(account, call, fits, today)
   end
-  call[C_OVERRUN] = call[C_OVERRUN] + rest - fits
   return held + fits > 0
+end
+
+local function overrun_of(call)
+  return call[C_RATED] - call[C_CHARGED]
 end
 
 local function effective_total(call)
@@ -95,67 +80,45 @@ local function effective_total(call)
 end
 
 -- Compares a report with the highest one so far: 1 higher, 0 equal, -1 lower.
-local function compare_report(call, report)
-  local a, b = report.total, call[C_GROSS]
+local function compare_report(call, total, weight)
+  local a, b = total, call[C_GROSS]
   if a == b then
-    a, b = report.weight, call[C_WEIGHT]
+    a, b = weight, call[C_WEIGHT]
   end
   return a > b and 1 or a < b and -1 or 0
 end
 
-local function accept_usage(call, report)
-  call[C_GROSS], call[C_WEIGHT], call[C_USAGE] = report.total, report.weight, report.usage
+local function accept_usage(call, total, weight, usage)
+  call[C_GROSS], call[C_WEIGHT], call[C_USAGE] = total, weight, usage
 end
 
 -- Takes a report in; returns whether it was lower than the highest, and whether money moved.
-local function take_report(account, tenant, call, report, today)
-  local order = compare_report(call, report)
-  call[C_ELAPSED] = max(call[C_ELAPSED], report.elapsed_ms)
-  call[C_FREE_MS] = report.free_ms
+local function take_report(account, call, total, weight, usage, elapsed_ms, free_ms, today)
+  local order = compare_report(call, total, weight)
+  if elapsed_ms > call[C_ELAPSED] then
+    call[C_ELAPSED] = elapsed_ms
+  end
+  call[C_FREE_MS] = free_ms
   if order > 0 then
-    accept_usage(call, report)
+    accept_usage(call, total, weight, usage)
   end
   local rise, moved = effective_total(call) - call[C_RATED], false
   if rise > 0 then
-    moved = take(account, tenant, call, rise, today)
+    moved = take(account, call, rise, today)
   end
   return order < 0, moved
 end
 
-local function is_free(call)
-  return call[C_BURN] == 0
-end
-
--- Micros per second, by the call's own usage once that says something.
+-- Micros per second, by the call's own usage once that says something; 0 for a free call.
 local function pace_of(call)
-  if is_free(call) then
-    return 0
+  local pace, elapsed = call[C_BURN], call[C_ELAPSED]
+  if pace > 0 and elapsed >= OWN_PACE_AFTER_MS then
+    local own = call[C_GROSS] - call[C_FEE]
+    if own > 0 then
+      pace = ceil_div(own * 1000, elapsed)
+    end
   end
-  local own = call[C_GROSS] - call[C_FEE]
-  if call[C_ELAPSED] >= OWN_PACE_AFTER_MS and own > 0 then
-    return min(MAX_PACE, ceil_div(own * 1000, call[C_ELAPSED]))
-  end
-  return min(MAX_PACE, call[C_BURN])
-end
-
--- What is used but not charged, because the free period still runs.
-local function outstanding(call)
-  if call[C_ELAPSED] < call[C_FREE_MS] then
-    return max(call[C_GROSS], call[C_FEE]) - call[C_RATED]
-  end
-  return 0
-end
-
-local function left_ms(call)
-  local pace = pace_of(call)
-  if pace == 0 then
-    return LEASE_MS
-  end
-  return floor(max(0, call[C_RESERVED] - outstanding(call)) * 1000 / pace)
-end
-
-local function low_mark(call)
-  return ceil_div(pace_of(call) * LOW_WATER_MS, 1000) + outstanding(call)
+  return pace < MAX_PACE and pace or MAX_PACE
 end
 
 local function is_ended(call)
@@ -167,50 +130,70 @@ local function is_refused(call)
 end
 
 -- Whether the tenant's bounds no longer allow anything new: after a lowering or a suspension.
-local function is_bounded(account, tenant, today)
-  return account[SUSPENDED] == 1 or available(account) < 0
-    or cap_room(account, tenant, today) < 0
+local function is_bounded(account, today)
+  return account[SUSPENDED] == 1 or available(account) < 0 or cap_room(account, today) < 0
 end
 
--- Extends a reservation that is below the low-water mark; returns whether it stays short.
-local function extend(account, tenant, call, today)
-  if is_free(call) or is_ended(call) or is_refused(call) then
-    return false
+local grant_of
+do
+  -- What is used but not charged, because the free period still runs.
+  local function outstanding(call)
+    if call[C_ELAPSED] < call[C_FREE_MS] then
+      return max(call[C_GROSS], call[C_FEE]) - call[C_RATED]
+    end
+    return 0
   end
-  if is_bounded(account, tenant, today) then
-    return true
-  end
-  if call[C_RESERVED] >= low_mark(call) then
-    return false
-  end
-  local want = ceil_div(pace_of(call) * RESERVE_MS, 1000) + outstanding(call)
-  local missing = want - call[C_RESERVED]
-  local add = min(missing, room(account, tenant, call, today))
-  if add > 0 then
-    hold(account, call, add)
-  end
-  return add < missing
-end
 
-local function directive_of(account, tenant, call, short, today)
-  if is_ended(call) or is_refused(call) then
-    return DIRECTIVE.HANG_UP
+  -- Extends a reservation that is below the low-water mark; returns whether it stays short.
+  local function extend(account, call, today, pace, owed)
+    local missing = ceil_div(pace * RESERVE_MS, 1000) + owed - call[C_RESERVED]
+    local add = min(missing, room(account, call, today))
+    if add > 0 then
+      hold(account, call, add)
+    end
+    return add < missing
   end
-  if is_free(call) and account[SUSPENDED] == 0 then
-    return DIRECTIVE.CONTINUE
+
+  local function grant_of_free(account, call)
+    if account[SUSPENDED] == 0 then
+      return DIRECTIVE.CONTINUE, LEASE_MS
+    end
+    return call[C_RESERVED] == 0 and DIRECTIVE.HANG_UP or DIRECTIVE.FINISH, LEASE_MS
   end
-  if call[C_RESERVED] == 0 then
-    return DIRECTIVE.HANG_UP
+
+  -- What the call may do now: its directive, and how long its reservation lasts. With `extends` the
+  -- reservation is extended first; `short` says that an earlier step got less than it wanted.
+  function grant_of(account, call, today, extends, short)
+    if call[C_FLAGS] ~= 0 then
+      return DIRECTIVE.HANG_UP, 0
+    end
+    local pace, owed = pace_of(call), outstanding(call)
+    if pace == 0 then
+      return grant_of_free(account, call)
+    end
+    local bounded, low = is_bounded(account, today), ceil_div(pace * LOW_WATER_MS, 1000) + owed
+    -- What fits leaves no bound exceeded, so an extension changes nothing about `bounded`.
+    if extends and not bounded and call[C_RESERVED] < low then
+      short = extend(account, call, today, pace, owed)
+    end
+    local reserved = call[C_RESERVED]
+    if reserved == 0 then
+      return DIRECTIVE.HANG_UP, 0
+    end
+    local directive = short and DIRECTIVE.WARN or DIRECTIVE.CONTINUE
+    if bounded or reserved < low then
+      directive = DIRECTIVE.FINISH
+    end
+    return directive, reserved > owed and floor((reserved - owed) * 1000 / pace) or 0
   end
-  if is_bounded(account, tenant, today) or call[C_RESERVED] < low_mark(call) then
-    return DIRECTIVE.FINISH
-  end
-  return short and DIRECTIVE.WARN or DIRECTIVE.CONTINUE
 end
 
 -- Queues the lines that a movement of money has crossed, each once until it is re-armed.
 local function note_crossings(account, tenant, pace, today)
-  local shortest = max(1, ceil_div(pace * MIN_START_MS, 1000))
+  local shortest = ceil_div(pace * MIN_START_MS, 1000)
+  if shortest < 1 then
+    shortest = 1
+  end
   if account[LOW_THRESHOLD] ~= NONE and account[BALANCE] < account[LOW_THRESHOLD]
       and account[LOW_SENT] == 0 then
     account[LOW_SENT] = 1
@@ -221,10 +204,10 @@ local function note_crossings(account, tenant, pace, today)
     account[EXHAUSTED_SENT] = 1
     append_entry(EVENT.BALANCE_EXHAUSTED, tenant, '', account[BALANCE], account[CREDIT_LIMIT])
   end
-  if today and account[DAILY_CAP] ~= NONE and account[CAP_SENT_ON] ~= today[2] then
-    local spent = spend_on(today[1], tenant)
+  if today and account[DAILY_CAP] ~= NONE and account[CAP_SENT_ON] ~= today[1] then
+    local spent = sum_on(account, today[1])
     if account[DAILY_CAP] - spent < shortest then
-      account[CAP_SENT_ON] = today[2]
+      account[CAP_SENT_ON] = today[1]
       append_entry(EVENT.DAILY_CAP_REACHED, tenant, '', spent, account[DAILY_CAP])
     end
   end

@@ -7,6 +7,7 @@ from quota.store import QuotaStore
 from server.calls import replies
 from server.calls.directory import Known
 from server.calls.price_book import PriceBook, Pricing
+from server.calls.questions import key_of
 from server.calls.refusal_log import RefusalLog
 from server.metrics import DECISIONS, DIRECTIVES
 from server.tallies import Tally
@@ -53,7 +54,7 @@ class Conclusions:
     ) -> pb.AuthorizeResponse:
         """Concludes an Authorize; the prices of an accepted call are remembered."""
         if not result.reason and pricing is not None and pricing.pin == result.pin:
-            self._book.remember(request.tenant_id, request.call_id, pricing)
+            self._book.remember(key_of(request), pricing)
         reply = replies.authorized(result)
         self.note(request, known, reply)
         return reply
@@ -68,6 +69,6 @@ class Conclusions:
         """Concludes a Settle with the prices that the call has pinned."""
         # Asked at once: after a rebuild the same n would name another entry.
         posted = self._store.is_posted(request.tenant_id, result.n)
-        self._book.forget(request.tenant_id, request.call_id)
+        self._book.forget(key_of(request))
         reply = replies.settled(result, pricing, posted)
         return Settled(reply, 0 if posted else result.n, bool(result.known))

@@ -15,7 +15,14 @@ from server.calls import replies
 from server.calls.conclusions import Conclusions, Settled, count_directive
 from server.calls.directory import Known, TenantDirectory
 from server.calls.price_book import PriceBook, Pricing
-from server.calls.questions import AuthorizeQuestion, ChargeQuestion, SettleQuestion, quantities_of
+from server.calls.questions import (
+    AuthorizeQuestion,
+    CallKey,
+    ChargeQuestion,
+    SettleQuestion,
+    elapsed_of,
+    quantities_of,
+)
 from server.calls.validation import MAX_QUANTITY, check_authorize, check_settle
 from server.errors import InvalidFields
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -60,24 +67,24 @@ class FirstTry:
         self._store, self._directory, self._book = store, directory, book
         self._conclusions = conclusions
 
-    def charge(self, request: pb.ChargeRequest) -> Attempt | None:
+    def charge(self, request: pb.ChargeRequest, call: CallKey) -> Attempt | None:
         """A Charge of a call whose prices are remembered: so its name has been checked before, and
         rating checks the rest.
         """
-        pricing = self._book.remembered(request.tenant_id, request.call_id)
-        known = self._directory.recall(request.tenant_id)
+        pricing = self._book.remembered(call)
+        known = self._directory.recall(call[0])
         if pricing is None or known is None or not 0 <= request.elapsed_ms <= MAX_QUANTITY:
             return None
-        question = ChargeQuestion(request, quantities_of(request.usage))
+        question = ChargeQuestion(call, quantities_of(request.usage), elapsed_of(request))
         try:
             operation = question.build(known, pricing)
         except InvalidFields:
             return None
         return Attempt(operation, self._tell_charge, request, known, pricing)
 
-    def authorize(self, request: pb.AuthorizeRequest) -> Attempt | None:
+    def authorize(self, request: pb.AuthorizeRequest, call: CallKey) -> Attempt | None:
         """An Authorize of a new call."""
-        known = self._directory.recall(request.tenant_id)
+        known = self._directory.recall(call[0])
         if known is None or request.HasField("usage"):
             return None
         pricing = self._book.in_force(known.profile.tariff, request.model, request.analytics)
@@ -90,10 +97,10 @@ class FirstTry:
         operation = AuthorizeQuestion(request, self._store.timing).build(known, pricing)
         return Attempt(operation, self._tell_authorize, request, known, pricing)
 
-    def settle(self, request: pb.SettleRequest) -> Attempt | None:
+    def settle(self, request: pb.SettleRequest, call: CallKey) -> Attempt | None:
         """A Settle of a call whose prices are remembered."""
-        pricing = self._book.remembered(request.tenant_id, request.call_id)
-        known = self._directory.recall(request.tenant_id)
+        pricing = self._book.remembered(call)
+        known = self._directory.recall(call[0])
         if pricing is None or known is None:
             return None
         try:
