@@ -38,8 +38,10 @@ TENANT_FIELDS = {"currency", "time_zone", "suspended", "tariff"}
 class Installation:
     """One worker: what is asked over `admin`, and the parts behind it."""
 
-    def __init__(self, parts: Parts, channel: grpc.aio.Channel, stack: AsyncExitStack) -> None:
-        self.parts = parts
+    def __init__(
+        self, parts: Parts, address: str, channel: grpc.aio.Channel, stack: AsyncExitStack
+    ) -> None:
+        self.parts, self.address = parts, address
         self.admin = Client(channel, ADMIN_KEY)
         self.channel, self._stack = channel, stack
 
@@ -192,7 +194,7 @@ async def installed(
             )
         )
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(listen))
-        installation = Installation(parts, channel, stack)
+        installation = Installation(parts, listen, channel, stack)
         for pusher in parts.pushers:
             installation.beside(pusher.run)
         if posts:
