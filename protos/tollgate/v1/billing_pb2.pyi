@@ -846,12 +846,17 @@ class ListCallsRequest(_message.Message):
     SETTLED_BEFORE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TRANSACTION_NUMBER_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """The tenant's id."""
     page_size: _builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
     page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
+    transaction_number: _builtins.int
+    """Only the calls that this row of the payment history gathers; 0 means all. NOT_FOUND, reason
+    UNKNOWN_TRANSACTION, when there is no such row.
+    """
     @_builtins.property
     def settled_from(self) -> _timestamp_pb2.Timestamp:
         """Only calls settled at or after this time."""
@@ -868,10 +873,11 @@ class ListCallsRequest(_message.Message):
         settled_before: _timestamp_pb2.Timestamp | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        transaction_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settled_before", b"settled_before", "settled_from", b"settled_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id", "transaction_number", b"transaction_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -879,7 +885,7 @@ Global___ListCallsRequest: _TypeAlias = ListCallsRequest  # noqa: Y015
 
 @_typing.final
 class ListCallsResponse(_message.Message):
-    """Answers ListCalls."""
+    """Answers ListCalls. Caller and callee are masked unless the key may see numbers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -922,8 +928,9 @@ class ApiKey(_message.Message):
     """What the key is for; 1 to 200 characters."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the key may do: "gateway", "admin", "tenant:<id>". A tenant scope also bounds a gateway
-        key to that tenant.
+        """What the key may do: "gateway", "admin", "tenant:<id>", "numbers". A tenant scope also bounds
+        a gateway key to that tenant. A tenant's own key sees whole phone numbers only with "numbers";
+        the other roles always do.
         """
 
     @_builtins.property
