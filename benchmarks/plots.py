@@ -62,17 +62,13 @@ def _ratios(report: Report, axes: Any) -> bool:
         return False
     axes.figure.set_size_inches(SIZE[0], 1.4 + 0.36 * len(findings))
     places = range(len(findings), 0, -1)
+    column = axes.get_yaxis_transform()
+    axes.set_ylim(0.3, len(findings) + 0.7)
     axes.barh(places, [each.ratio for each in findings], height=0.62, color=_verdicts(findings))
     for place, each in zip(places, findings, strict=True):
         axes.plot([each.aim] * 2, [place - 0.42, place + 0.42], color="black", linewidth=1.8)
-        axes.annotate(
-            f"{each.ratio:.2f}",
-            (each.ratio, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+        # In a column of their own, where no bar or mark runs through them.
+        axes.text(1.01, place, f"{each.ratio:.2f}", transform=column, va="center", fontsize=9)
     labels = [f"{each.what}  ({'≤' if each.at_most else '≥'})" for each in findings]
     axes.set_yticks(list(places), labels, fontsize=8)
     axes.axvline(1.0, color=GREY, linestyle="--", linewidth=1)

@@ -17,7 +17,7 @@ README, CAPACITY = ROOT / "README.md", ROOT / "docs" / "capacity.md"
 BEGIN = "<!-- figures of {} -->"
 END = "<!-- end of figures -->"
 BLOCK = re.compile(r"<!-- figures of (?P<source>\S+) -->\n.*?<!-- end of figures -->", re.DOTALL)
-NONE = "none"
+NONE, UNMEASURED = "none", "Not measured yet."
 # What the README shows, in this order; the rest is in the results.
 SHOWN = (
     "unary_1",
