@@ -6,8 +6,11 @@ LedgerError
 ├── NotKnown
 │   ├── UnknownTenant
 │   ├── UnknownCall
+│   ├── UnknownTransaction
 │   ├── TariffUnknown
-│   └── ApiKeyUnknown
+│   ├── ApiKeyUnknown
+│   ├── OrganisationUnknown
+│   └── DocumentUnknown
 ├── TenantExists
 ├── NotAllowed            a value that the caller must change
 │   ├── TariffRejected        with the list of problems
@@ -19,7 +22,15 @@ LedgerError
 │   ├── LimitOutOfRange
 │   ├── TimeZoneUnknown
 │   ├── CurrencyMismatch
-│   └── ApiKeyMalformed
+│   ├── ApiKeyMalformed
+│   └── RequisitesRejected    with the list of faults
+├── NotIssued             a document that cannot be written as things are
+│   ├── OrganisationArchived
+│   ├── OrganisationIsDraft   with the list of faults
+│   ├── PayerMissing
+│   ├── MonthNotOver
+│   ├── NothingCharged
+│   └── DocumentDiffers       it was issued before with other content
 ├── EpochChanged          the shard was rebuilt meanwhile
 ├── OutboxGap             an outbox entry is missing before this one
 ├── ShardCountMismatch    the installation was made with another number of shards
@@ -28,6 +39,8 @@ LedgerError
 """
 
 from collections.abc import Sequence
+
+from ledger.organisations.requisites import Fault
 
 
 class LedgerError(Exception):
@@ -52,6 +65,10 @@ class UnknownTenant(NotKnown):
 
 class UnknownCall(NotKnown):
     """The ledger holds no such call."""
+
+
+class UnknownTransaction(NotKnown):
+    """The payment history has no such row."""
 
 
 class TariffUnknown(NotKnown):
@@ -150,3 +167,51 @@ class MigrationRefused(LedgerError):
 
 class InvariantBroken(LedgerError):
     """The database refused a row that breaks a rule of the ledger; a bug, nothing was changed."""
+
+
+class OrganisationUnknown(NotKnown):
+    """The tenant has no such organisation."""
+
+
+class DocumentUnknown(NotKnown):
+    """The tenant has no such document."""
+
+
+class RequisitesRejected(NotAllowed):
+    """Requisites that cannot be, with everything that is wrong."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.field} {fault.must}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+class NotIssued(LedgerError):
+    """A document cannot be issued as things are; nothing was numbered."""
+
+
+class OrganisationArchived(NotIssued):
+    """The organisation is out of use."""
+
+
+class OrganisationIsDraft(NotIssued):
+    """The organisation is a draft; `faults` is what its requisites lack, if anything."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("the organisation is a draft: complete it and take the draft mark off")
+        self.faults = tuple(faults)
+
+
+class PayerMissing(NotIssued):
+    """The tenant has not chosen the organisation that its acts are made out to."""
+
+
+class MonthNotOver(NotIssued):
+    """The month has not ended in the tenant's time zone."""
+
+
+class NothingCharged(NotIssued):
+    """Nothing, or less than half a kopeck, was charged in the month."""
+
+
+class DocumentDiffers(NotIssued):
+    """A document of the same month, or for the same top-up, was issued with other content."""

@@ -38,6 +38,22 @@ def rate(prices: ModelPrices, usage: Mapping[str, int], analytics: bool) -> Rate
 
     Raises UnknownMeter, QuantityOutOfRange, CostOutOfRange.
     """
+    return _rounded(prices, _sums(prices, usage, analytics))
+
+
+def rate_total(prices: ModelPrices, usage: Mapping[str, int], analytics: bool) -> int:
+    """The total that `rate` comes to, without its components; raises the same."""
+    divide, quantum, total = prices.divide, prices.quantum_micros, 0
+    sums = _sums(prices, usage, analytics)
+    for numerator, denominator in zip(sums, prices.denominators, strict=True):
+        if numerator:
+            total += divide(numerator, denominator) * quantum
+    if total > MAX_COST_MICROS:
+        raise _too_dear()
+    return total
+
+
+def _sums(prices: ModelPrices, usage: Mapping[str, int], analytics: bool) -> list[int]:
     sums = [0] * len(prices.components)
     lines = prices.lines
     for meter, quantity in usage.items():
@@ -53,7 +69,7 @@ def rate(prices: ModelPrices, usage: Mapping[str, int], analytics: bool) -> Rate
     if analytics and not usage.get(ANALYTICS_REPORTS):
         line = lines[ANALYTICS_REPORTS]
         sums[line.position] += line.numerator
-    return _rounded(prices, sums)
+    return sums
 
 
 def _rounded(prices: ModelPrices, sums: list[int]) -> Rated:
@@ -69,8 +85,12 @@ def _rounded(prices: ModelPrices, sums: list[int]) -> Rated:
                 total += micros
                 components.append((name, micros))
     if total > MAX_COST_MICROS:
-        raise CostOutOfRange(f"the call would cost more than {MAX_COST_MICROS} micros")
+        raise _too_dear()
     return Rated(total, tuple(components))
+
+
+def _too_dear() -> CostOutOfRange:
+    return CostOutOfRange(f"the call would cost more than {MAX_COST_MICROS} micros")
 
 
 def expectation(prices: ModelPrices, seconds: int, analytics: bool) -> Expectation:

@@ -26,7 +26,7 @@ class Frame:
             dates,
             changes_channel(shard),
         )
-        self._keys = keys(shard, dates)
+        self._keys = keys(shard)
         self._from_s = now_s // SECONDS_A_DAY * SECONDS_A_DAY
         self._prefixes: dict[str, bytes] = {}
 

@@ -1,7 +1,6 @@
 """The keys of a shard: a fixed handful, all in one hash slot, the same for every batch."""
 
 import zlib
-from collections.abc import Sequence
 
 
 def tag(shard: int) -> str:
@@ -19,10 +18,9 @@ def changes_channel(shard: int) -> str:
     return key(shard, "changes")
 
 
-def keys(shard: int, dates: Sequence[str]) -> list[str]:
-    """The script's KEYS, in its order; `dates` are three YYYYMMDD around now."""
-    fixed = ("accounts", "calls", "leases", "outbox", "epoch")
-    return [key(shard, name) for name in (*fixed, *(f"spend:{date}" for date in dates))]
+def keys(shard: int) -> list[str]:
+    """The script's KEYS, in its order."""
+    return [key(shard, name) for name in ("accounts", "calls", "leases", "outbox", "epoch")]
 
 
 def shard_of(tenant: str, shards: int) -> int:

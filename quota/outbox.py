@@ -68,27 +68,28 @@ NOBODY = "?"  # no tenant has this id
 
 
 def _settled(n: int, tenant: str, key: bytes, at_ms: int, call: list[Any]) -> SettledEntry:
-    days = call[19] or ()
+    pin, model, parties, assistant, authorized_at, elapsed, rated, charged, overrun, *rest = call
+    usage, free_ms, days, digest, times, outcome = rest
     return SettledEntry(
         n=n,
         tenant=tenant,
         call_id=key.decode(),
         settled_at_ms=at_ms,
-        pin=call[1].decode(),
-        model=call[2].decode(),
-        parties=call[3],
-        assistant_id=call[4].decode(),
-        authorized_at_ms=call[5],
-        elapsed_ms=call[7],
-        rated=call[9],
-        charged=call[12],
-        overrun=call[13],
-        usage=call[14],
-        free_ms=call[17],
-        spend_by_day=tuple((days[i].decode(), days[i + 1]) for i in range(0, len(days), 2)),
-        digest=call[20],
-        times=call[21],
-        outcome=call[22],
+        pin=pin.decode(),
+        model=model.decode(),
+        parties=parties,
+        assistant_id=assistant.decode(),
+        authorized_at_ms=authorized_at,
+        elapsed_ms=elapsed,
+        rated=rated,
+        charged=charged,
+        overrun=overrun,
+        usage=usage,
+        free_ms=free_ms,
+        spend_by_day=tuple((day.decode(), micros) for day, micros in days or ()),
+        digest=digest,
+        times=times,
+        outcome=outcome,
     )
 
 

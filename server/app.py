@@ -12,8 +12,13 @@ from redis.exceptions import RedisError
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
+from ledger.documents.archive import Documents
+from ledger.history.exporting import HistoryExport
+from ledger.history.reader import History
+from ledger.history.seeding import Seeder
 from ledger.journal import Journal
 from ledger.keys import ApiKeys
+from ledger.organisations.register import Organisations
 from ledger.ownership import Ownership
 from ledger.pool import Pool, open_pool
 from ledger.refusals import Refusals
@@ -34,9 +39,18 @@ from server.background.pushing import Pusher
 from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
+from server.billing.documents import DocumentDesk
+from server.billing.history.examples import ExampleDesk
+from server.billing.history.exports import ExportDesk
+from server.billing.history.overview import OverviewDesk
+from server.billing.history.service import HistoryDesks
+from server.billing.history.transactions import TransactionDesk
+from server.billing.history.watching import BalanceWatch
 from server.billing.keys import KeyDesk
+from server.billing.organisations import OrganisationDesk
 from server.billing.pending_debits import PendingDebits
 from server.billing.service import BillingService
+from server.billing.settlement_queue import SettlementQueue
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.calls.conclusions import Conclusions
@@ -46,10 +60,10 @@ from server.calls.lookup import CallLookup
 from server.calls.price_book import PriceBook
 from server.calls.refusal_log import RefusalLog
 from server.calls.service import CallAuthorizationService
-from server.calls.session.first_try import FirstTry
 from server.calls.session.parts import MAX_IN_FLIGHT as SESSIONS_MAX_IN_FLIGHT
 from server.calls.session.parts import SessionParts
 from server.calls.session.sessions import Sessions
+from server.documents.printing import print_pdf
 from server.grpc_server import Service, grpc_server
 from server.http import application, http_server
 from server.interceptors.authentication import Authentication
@@ -65,6 +79,7 @@ from server.metrics import ALARMS
 from server.saturation import watch
 from server.settings import Misconfigured, Settings
 from server.sockets import bind
+from server.tallies import keep_writing
 from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
@@ -98,7 +113,7 @@ async def run_worker(
                 services,
                 Chain(concerns(settings, told, ring, limiter)),
                 reflected=settings.reflection,
-                drain=parts.sessions.drain,
+                drain=parts.drain,
                 drain_s=settings.drain_s,
             )
         )
@@ -129,10 +144,13 @@ class Parts:
         self._shards = range(settings.shards)
         self._patience_s = settings.default_deadline_ms / 1000
         self._dsn = settings.postgres_dsn.get_secret_value()
+        self._seller, self._vat_percent = settings.seller(), settings.vat_percent
         # the ledger
         self._pool = pool
         self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
         self.calls, self.journal = Calls(pool), Journal(pool)
+        self.organisations, self.documents = Organisations(pool), Documents(pool, print_pdf)
+        self.history = History(pool)
         # the live store
         self.readers = [ShardReader(topology, shard) for shard in self._shards]
         # the poster and the applier wait for new entries; their reads must not hold up others
@@ -147,6 +165,7 @@ class Parts:
         )
         # what is kept in memory
         self.directory = TenantDirectory(self.store, self.tenants)
+        self.watch = BalanceWatch(self.directory)
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         self.sessions = Sessions()
@@ -201,7 +220,6 @@ class Parts:
             SessionParts(
                 self.store,
                 desk,
-                FirstTry(self.store, self.directory, self.book, conclusions),
                 self.sessions,
                 Limiter(SESSIONS_MAX_IN_FLIGHT),
                 self._patience_s,
@@ -213,9 +231,19 @@ class Parts:
             TenantDesk(self.tenants, debits, self.applier),
             BalanceDesk(self.store, debits, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
-            SettledCallDesk(self.calls),
+            SettledCallDesk(self.calls, self.history),
             KeyDesk(self.keys),
             self.auditor,
+            OrganisationDesk(self.organisations, debits),
+            DocumentDesk(
+                self.documents,
+                self.tenants,
+                debits,
+                SettlementQueue(self.store, self.readers),
+                self._seller,
+                self._vat_percent,
+            ),
+            self._history_desks(),
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server
@@ -226,6 +254,20 @@ class Parts:
             Service("tollgate.v1.BillingService", lambda server: register_billing(billing, server)),
         ]
 
+    def _history_desks(self) -> HistoryDesks:
+        return HistoryDesks(
+            OverviewDesk(self.history, self.directory),
+            TransactionDesk(self.history, Refusals(self._pool), self.directory),
+            ExportDesk(HistoryExport(self._pool), self.directory),
+            self.watch,
+            ExampleDesk(Seeder(self._pool)),
+        )
+
+    async def drain(self, patience_s: float) -> None:
+        """Ends the streams within the patience."""
+        self.watch.drain()
+        await self.sessions.drain(patience_s)
+
     def jobs(self) -> list[Job]:
         """What every worker does beside its requests; the owner of a shard does more."""
         owned: list[list[Job]] = [
@@ -234,7 +276,8 @@ class Parts:
         owned[0] += [self.applier.run, self.auditor.run]
         owner = ShardOwner(Ownership(self._dsn), owned)
         listening = [pusher.run for pusher in self.pushers]
-        return [owner.run, self.book.keep_fresh, self.refusals.keep_flushing, *listening]
+        kept = [self.book.keep_fresh, self.refusals.keep_flushing, keep_writing]
+        return [owner.run, *kept, *listening]
 
     async def health(self) -> dict[str, bool]:
         """Whether each store answers."""

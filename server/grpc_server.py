@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 import structlog
@@ -42,7 +42,7 @@ OPTIONS: Sequence[tuple[str, int]] = (
 # For the statuses of streams that had to be ended.
 LAST_WORDS_S = 1.0
 
-Register = Callable[[grpc.aio.Server], None]
+Register = Callable[[Any], None]
 Drain = Callable[[float], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
@@ -71,16 +71,17 @@ async def grpc_server(
     says NOT_SERVING, no new request is taken, and running ones have `drain_s` to finish; `drain`
     is asked to end the streams within that time.
     """
-    server = grpc.aio.server(interceptors=[chain], options=OPTIONS)
+    server = grpc.aio.server(options=OPTIONS)
     healths = health.aio.HealthServicer()
     for service in services:
-        service.register(server)
-    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
-    channelz.add_channelz_servicer(server)
+        service.register(chain)
+    health_pb2_grpc.add_HealthServicer_to_server(healths, chain)
+    channelz.add_channelz_servicer(chain)
     if reflected:
         names = [service.name for service in services]
         own = [health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME]
-        reflection.enable_server_reflection([*names, *own], server)
+        reflection.enable_server_reflection([*names, *own], chain)
+    server.add_generic_rpc_handlers([chain])
     server.add_insecure_port(listen)
     await server.start()
     for name in ("", *(service.name for service in services)):

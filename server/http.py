@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from server.metrics import CONTENT_TYPE, exposition
+from server.tallies import write_tallies
 
 Health = Callable[[], Awaitable[dict[str, bool]]]
 
@@ -22,6 +23,7 @@ def application(
     """The web application. `health` tells of each part whether it works."""
 
     async def metrics(_request: Request) -> Response:
+        write_tallies()
         text = await asyncio.to_thread(exposition, metrics_dir)
         return Response(text, media_type=CONTENT_TYPE)
 

@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
-from tollgate.v1 import billing_pb2, call_authorization_pb2, common_pb2
+from tollgate.v1 import (
+    billing_pb2,
+    call_authorization_pb2,
+    common_pb2,
+    history_pb2,
+    organisations_pb2,
+)
 
 PROTOS = Path(__file__).parent.parent / "protos"
-FILES = {file.DESCRIPTOR.name: file for file in (billing_pb2, call_authorization_pb2, common_pb2)}
+MODULES = (billing_pb2, call_authorization_pb2, common_pb2, history_pb2, organisations_pb2)
+FILES = {file.DESCRIPTOR.name: file for file in MODULES}
 
 
 def test_every_proto_has_its_stubs() -> None:
-    sources = sorted(PROTOS.rglob("*.proto"))
+    sources = sorted((PROTOS / "tollgate").rglob("*.proto"))
     assert {path.relative_to(PROTOS).as_posix() for path in sources} == set(FILES)
     for source in sources:
         for ending in ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi"):

@@ -57,6 +57,7 @@ class Shard:
         self._frame = Frame(0, EPOCH, Timing(lease_ms=LEASE_MS), now_s)
         self._day = Day(dates[1], int(now_s * 1000) + LEASE_MS, dates[2])
         self._tenants, self._loaded, self._calls = tenants, 0, 0
+        self._last: list[Operation] = []
         self._charges = self._rising()
         self._ask("FUNCTION", "LOAD", self._library.code)
         self._ask("HSET", key(0, "epoch"), "epoch", EPOCH, "n", 0, "posted", 0)
@@ -181,7 +182,8 @@ class Shard:
             status, *_, results = msgpack.unpackb(reply, raw=True)
             assert status == Status.DECIDED, reply
             assert not any(code for code, *_ in results), results[:3]
-            assert not goes_on or all(go == GOES_ON for _, _, go, *_ in results), results[:3]
+        decoded = batch.decode(replies[-1], self._last).results
+        assert not goes_on or all(each.directive == GOES_ON for each in decoded), decoded[:3]
         return {
             rate: len(prepared) * size / elapsed_s,
             **figures,
@@ -192,12 +194,12 @@ class Shard:
         self, size: int, count: int, following: Callable[[], Operation], strict: bool = False
     ) -> list[bytes]:
         function = self._library.strict if strict else self._library.sparing
-        return [
-            self._frame.command(
-                function, batch.encode(self._frame.header, [following() for _ in range(size)])
-            )
-            for _ in range(count)
-        ]
+        prepared = []
+        for _ in range(count):
+            self._last = [following() for _ in range(size)]
+            packed = batch.encode(self._frame.header, self._last)
+            prepared.append(self._frame.command(function, packed))
+        return prepared
 
     def _send(self, commands: Sequence[bytes]) -> list[Any]:
         """One after the other, as a worker does; the replies are looked at later."""

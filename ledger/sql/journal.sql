@@ -39,12 +39,12 @@ INSERT INTO calls (
     shard, epoch, n, tenant, call_id, model, tariff, tariff_version, analytics, caller, callee,
     direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
     outcome, elapsed_ms, usage, cost, rated_micros, charged_micros, overrun_micros, spend_by_day,
-    settle_digest
+    settle_digest, day
 )
 SELECT $1, $2, n, tenant, call_id, model, tariff, tariff_version, analytics, caller, callee,
        direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
        outcome, elapsed_ms, usage::jsonb, cost::jsonb, rated_micros, charged_micros,
-       overrun_micros, spend_by_day::jsonb, settle_digest
+       overrun_micros, spend_by_day::jsonb, settle_digest, tenant_day(tenant, settled_at)
 FROM unnest(
     $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::boolean[],
     $10::text[], $11::text[], $12::smallint[], $13::text[], $14::timestamptz[],

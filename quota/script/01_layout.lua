@@ -10,7 +10,6 @@
 -- keys[3] leases    zset    member -> when to look at it next, ms
 -- keys[4] outbox    stream  n-0 -> e: packed entry
 -- keys[5] epoch     hash    epoch, n, posted, torn
--- keys[6..8] spend  hash    tenant -> micros, one key for each date of the header
 -- args[1] packed {header, operations}; header: epoch, lease_ms, grace_ms, late_window_ms,
 --         retention_ms, reserve_ms, low_water_ms, min_start_ms, max_outbox, three dates, the
 --         channel on which changes of calls' fates are told
@@ -50,29 +49,35 @@ local VERDICT = { POSTED = 0, RETURNED = 1, ASIDE = 2 }
 local AUTHORIZED, ACTIVE, EXPIRED, SETTLED, DEBITED = 1, 2, 3, 4, 5
 local OUTCOME_INCOMPLETE = 6
 
--- Fields of an account record.
-local BALANCE, CREDIT_LIMIT, RESERVED, DAILY_CAP, CALL_COST_LIMIT = 1, 2, 3, 4, 5
-local CONCURRENT_CALLS, ACTIVE_CALLS, LOW_THRESHOLD, SUSPENDED = 6, 7, 8, 9
-local VERSION, PROFILE_VERSION, PROFILE, UNPOSTED = 10, 11, 12, 13
-local LOW_SENT, EXHAUSTED_SENT, CAP_SENT_ON, ACCOUNT_FIELDS = 14, 15, 16, 16
+-- In memory the first field of every record tells whether the batch has changed it. Accounts and
+-- calls have three fields that count money by date: the latest date, its sum, and packed
+-- {date, sum, ...} of the earlier ones.
+local CHANGED, DAY, DAY_SUM, EARLIER_DAYS = 1, 3, 4, 5
 
--- Fields of a call record; those from C_DIGEST on exist once it is settled.
-local C_STATE, C_PIN, C_MODEL, C_PARTIES, C_ASSISTANT = 1, 2, 3, 4, 5
-local C_AUTHORIZED_AT, C_LEASE_UNTIL, C_ELAPSED, C_RESERVED, C_RATED = 6, 7, 8, 9, 10
-local C_GROSS, C_WEIGHT, C_CHARGED, C_OVERRUN, C_USAGE = 11, 12, 13, 14, 15
-local C_FEE, C_BURN, C_FREE_MS, C_FLAGS, C_DAYS = 16, 17, 18, 19, 20
-local C_DIGEST, C_TIMES, C_OUTCOME, C_N, C_CONFIRMED = 21, 22, 23, 24, 25
-local CALL_FIELDS, SETTLED_FIELDS = 20, 25
--- Bits of C_FLAGS.
+-- Fields of an account record.
+local SUSPENDED, BALANCE, RESERVED, UNPOSTED, CREDIT_LIMIT = 2, 6, 7, 8, 9
+local DAILY_CAP, CALL_COST_LIMIT, LOW_THRESHOLD, CONCURRENT_CALLS = 10, 11, 12, 13
+local ACTIVE_CALLS, VERSION, PROFILE_VERSION, LOW_SENT = 14, 15, 16, 17
+local EXHAUSTED_SENT, CAP_SENT_ON, PROFILE, ACCOUNT_END = 18, 19, 20, 21
+
+-- Fields of a call record; those from C_DIGEST on exist once it is settled. The overrun is what
+-- was rated but not charged.
+local C_STATE, C_FLAGS, C_AUTHORIZED_AT, C_LEASE_UNTIL, C_ELAPSED = 2, 6, 7, 8, 9
+local C_RESERVED, C_RATED, C_CHARGED, C_GROSS, C_WEIGHT = 10, 11, 12, 13, 14
+local C_FEE, C_BURN, C_FREE_MS, C_USAGE, C_PIN, C_MODEL = 15, 16, 17, 18, 19, 20
+local C_PARTIES, C_ASSISTANT, CALL_END = 21, 22, 23
+local C_DIGEST, C_TIMES, C_OUTCOME, C_N, C_CONFIRMED, SETTLED_END = 23, 24, 25, 26, 27, 28
+-- Bits of C_FLAGS. A call with any of them gets nothing more.
 local FLAG_ENDED, FLAG_REFUSED = 1, 2
 
 -- Fields of a debit record, kept among the calls for repeats.
-local D_STATE, D_AMOUNT, D_DIGEST, D_N, D_CONFIRMED, DEBIT_FIELDS = 1, 2, 3, 4, 5, 5
+local D_STATE, D_AMOUNT, D_DIGEST, D_N, D_CONFIRMED, DEBIT_END = 2, 3, 4, 5, 6, 7
 
-local floor, min, max -- see `prepare`
+local floor, min, max, type_of, byte, sub -- see `prepare`
 
 local function ceil_div(a, b)
-  return floor((a + b - 1) / b)
+  local quotient = (a + b - 1) / b
+  return quotient - quotient % 1
 end
 
 local function refuse(code, ...)

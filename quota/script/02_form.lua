@@ -4,7 +4,7 @@
 --   a amount   l limit or NONE   b balance   w whole number   f 0 or 1   e elapsed or NONE
 --   x difference of balances   o outcome   v verdict
 
-local is_whole, prepare, wrong_field
+local is_whole, is_day, prepare, wrong_field
 do
   local FORMS = {
     [LOAD] = 'twballllfwtp', [APPLY] = 'twafallllfs', [AUTHORIZE] = 'ttwdssssaaaaffawsea',
@@ -30,7 +30,7 @@ do
     return type(value) == 'string' and value ~= ''
   end
 
-  local function is_day(value)
+  function is_day(value)
     return type(value) == 'table' and #value == 3 and is_text(value[1])
       and is_whole(value[2], 0, MAX_WHOLE) and is_text(value[3])
   end
@@ -69,6 +69,7 @@ do
   -- Once per load: Lua's own libraries cannot be reached while a library loads.
   function prepare()
     floor, min, max = math.floor, math.min, math.max
+    type_of, byte, sub = type, string.byte, string.sub
     COMPILED_FORMS = compile_forms()
   end
 

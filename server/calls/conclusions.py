@@ -7,23 +7,24 @@ from quota.store import QuotaStore
 from server.calls import replies
 from server.calls.directory import Known
 from server.calls.price_book import PriceBook, Pricing
+from server.calls.questions import key_of
 from server.calls.refusal_log import RefusalLog
 from server.metrics import DECISIONS, DIRECTIVES
+from server.tallies import Tally
 from tollgate.v1 import call_authorization_pb2 as pb
 
-# Looking a child up by its label costs more than counting.
-_DECISIONS = {int(reason): DECISIONS.labels(reason.name) for reason in Reason}
-_DIRECTIVES = {int(directive): DIRECTIVES.labels(directive.name) for directive in Directive}
+_DECISIONS = {int(reason): Tally(DECISIONS.labels(reason.name)) for reason in Reason}
+_DIRECTIVES = {int(each): Tally(DIRECTIVES.labels(each.name)) for each in Directive}
 
 
 def count_decision(reason: int) -> None:
     """Counts an Authorize by its refusal."""
-    _DECISIONS[reason].inc()
+    _DECISIONS[reason].count += 1
 
 
-def count_directive(directive: int, times: int = 1) -> None:
-    """Counts what running calls were told."""
-    _DIRECTIVES[directive].inc(times)
+def count_directive(directive: int) -> None:
+    """Counts what a running call was told."""
+    _DIRECTIVES[directive].count += 1
 
 
 class Settled(NamedTuple):
@@ -53,7 +54,7 @@ class Conclusions:
     ) -> pb.AuthorizeResponse:
         """Concludes an Authorize; the prices of an accepted call are remembered."""
         if not result.reason and pricing is not None and pricing.pin == result.pin:
-            self._book.remember(request.tenant_id, request.call_id, pricing)
+            self._book.remember(key_of(request), pricing)
         reply = replies.authorized(result)
         self.note(request, known, reply)
         return reply
@@ -68,6 +69,6 @@ class Conclusions:
         """Concludes a Settle with the prices that the call has pinned."""
         # Asked at once: after a rebuild the same n would name another entry.
         posted = self._store.is_posted(request.tenant_id, result.n)
-        self._book.forget(request.tenant_id, request.call_id)
+        self._book.forget(key_of(request))
         reply = replies.settled(result, pricing, posted)
         return Settled(reply, 0 if posted else result.n, bool(result.known))

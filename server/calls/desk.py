@@ -17,13 +17,17 @@ from server.calls import ledger_replies, replies
 from server.calls.asking import Asker
 from server.calls.conclusions import Conclusions, Settled, count_decision, count_directive
 from server.calls.directory import Known, TenantDirectory
+from server.calls.first_try import Attempt, FirstTry
 from server.calls.packing import unpack_usage
 from server.calls.price_book import PriceBook, Pricing
 from server.calls.questions import (
     AuthorizeQuestion,
     ChargeQuestion,
     SettleQuestion,
+    elapsed_of,
+    key_of,
     parties_of,
+    quantities_of,
 )
 from server.calls.tariff_choice import named_version
 from server.calls.validation import check_authorize, check_charge, check_settle
@@ -48,9 +52,28 @@ class CallDesk:
         self._store, self._directory, self._book = store, directory, book
         self._calls, self._conclusions = calls, conclusions
         self._asker = Asker(store, directory, book)
+        self.first_try = FirstTry(store, directory, book, conclusions)
 
     async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decides whether a call may start, or, with usage, whether a re-opened one goes on."""
+        told = await self._try(self.first_try.authorize(request, key_of(request)))
+        return told.authorize if told else await self.authorize_with_care(request)
+
+    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Charges the rise of a call's usage and extends its grant."""
+        told = await self._try(self.first_try.charge(request, key_of(request)))
+        return told.charge if told else await self.charge_with_care(request)
+
+    async def _try(self, attempt: Attempt | None) -> pb.OperationResult | None:
+        if attempt is not None:
+            told = pb.OperationResult()
+            result = await self._store.submit(attempt.operation)
+            if attempt.tell(attempt, result, told) is not None:
+                return told
+        return None
+
+    async def authorize_with_care(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
+        """Decides an Authorize, mending whatever keeps it from being decided."""
         check_authorize(request)
         try:
             known = await self._directory.known(request.tenant_id)
@@ -66,13 +89,13 @@ class CallDesk:
         self._conclusions.note(request, known, reply)
         return reply
 
-    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
-        """Charges the rise of a call's usage and extends its grant."""
-        quantities = dict(request.usage.quantities)
+    async def charge_with_care(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Decides a Charge, mending whatever keeps it from being decided."""
+        quantities = quantities_of(request.usage)
         check_charge(request, quantities)
-        tenant_id, call_id = request.tenant_id, request.call_id
-        question = ChargeQuestion(request, quantities)
-        believed = self._book.remembered(tenant_id, call_id)
+        call = tenant_id, _ = key_of(request)
+        question = ChargeQuestion(call, quantities, elapsed_of(request))
+        believed = self._book.remembered(call)
         try:
             result, pricing = await self._asker.ask(tenant_id, believed, question)
         except UnknownTenant:
@@ -83,15 +106,15 @@ class CallDesk:
             posted = self._store.is_posted(tenant_id, result.n)
             await self._note_late_usage(request, result, quantities, posted)
         elif pricing is not believed and pricing is not None:
-            self._book.remember(tenant_id, call_id, pricing)
+            self._book.remember(call, pricing)
         count_directive(result.directive)
         return replies.charged(result)
 
     async def settle(self, request: pb.SettleRequest) -> Settled:
         """Closes a call. The reply says POSTED only if that is known without waiting."""
         check_settle(request)
-        quantities = dict(request.usage.quantities)
-        believed = self._book.remembered(request.tenant_id, request.call_id)
+        quantities = quantities_of(request.usage)
+        believed = self._book.remembered(key_of(request))
         question = SettleQuestion(request, quantities, opens=False)
         try:
             result, pricing = await self._asker.ask(request.tenant_id, believed, question)

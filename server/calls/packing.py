@@ -9,13 +9,16 @@ import msgpack
 from ledger.pricing.meter import GLOSSARY
 
 _POSITIONS = {meter: position for position, meter in enumerate(GLOSSARY)}
+_METERS = len(_POSITIONS)
 _DIGEST_BYTES = 16
+
+_pack = msgpack.Packer().pack
 
 
 def pack_usage(quantities: Mapping[str, int]) -> bytes:
     """Packs usage: the glossary's meters by position, further ones by name; zeros are left out."""
     named: dict[str, int] = {}
-    placed = [0] * len(_POSITIONS)
+    placed = [0] * _METERS
     for meter, quantity in quantities.items():
         position = _POSITIONS.get(meter)
         if position is not None:
@@ -24,7 +27,7 @@ def pack_usage(quantities: Mapping[str, int]) -> bytes:
             named[meter] = quantity
     while placed and not placed[-1]:
         placed.pop()
-    packed: bytes = msgpack.packb((placed, dict(sorted(named.items()))) if named else placed)
+    packed: bytes = _pack((placed, dict(sorted(named.items()))) if named else placed)
     return packed
 
 

@@ -9,7 +9,7 @@ from ledger.errors import LedgerUnavailable
 from ledger.pin import Pin
 from ledger.price_list import PriceList
 from ledger.pricing.prices import ModelPrices
-from ledger.rating import Expectation, Rated, expectation, rate
+from ledger.rating import Expectation, Rated, expectation, rate, rate_total
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
 
@@ -35,7 +35,7 @@ class Pricing:
 
     def total(self, quantities: dict[str, int]) -> int:
         """What usage costs in all."""
-        return rate(self.prices, quantities, self.analytics).total_micros
+        return rate_total(self.prices, quantities, self.analytics)
 
     def expect(self, seconds: int) -> Expectation:
         """What some seconds of the call are expected to cost."""
@@ -106,19 +106,19 @@ class PriceBook:
             raise RuntimeError("a running call has pinned a tariff that the ledger does not hold")
         return pricing
 
-    def remember(self, tenant_id: str, call_id: str, pricing: Pricing) -> None:
-        """Keeps what a call has pinned, so that its next report is rated at once."""
-        self._pins[tenant_id, call_id] = pricing
+    def remember(self, call: tuple[str, str], pricing: Pricing) -> None:
+        """Keeps what a call of a tenant has pinned, so that its next report is rated at once."""
+        self._pins[call] = pricing
         if len(self._pins) > MAX_PINS:
             self._pins.popitem(last=False)
 
-    def remembered(self, tenant_id: str, call_id: str) -> Pricing | None:
+    def remembered(self, call: tuple[str, str]) -> Pricing | None:
         """What a call is believed to have pinned; the script tells when that is wrong."""
-        return self._pins.get((tenant_id, call_id))
+        return self._pins.get(call)
 
-    def forget(self, tenant_id: str, call_id: str) -> None:
+    def forget(self, call: tuple[str, str]) -> None:
         """Drops what a closed call had pinned."""
-        self._pins.pop((tenant_id, call_id), None)
+        self._pins.pop(call, None)
 
     def _pricing(self, tariff: Tariff, model: str, analytics: bool) -> Pricing | None:
         prices = tariff.models.get(model)

@@ -12,6 +12,10 @@ from server.calls.packing import Parties, Times, pack_usage, settle_digest
 from server.calls.price_book import Pricing
 from server.errors import InvalidFields, Violation
 from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
+
+# A call's tenant, and its name there.
+CallKey = tuple[str, str]
 
 
 class Question(Protocol):
@@ -28,7 +32,7 @@ class AuthorizeQuestion:
 
     def __init__(self, request: pb.AuthorizeRequest, timing: Timing) -> None:
         self._request, self._timing = request, timing
-        self._quantities = dict(request.usage.quantities)
+        self._quantities = quantities_of(request.usage)
         self._usage = pack_usage(self._quantities) if request.HasField("usage") else b""
         self._parties = parties_of(request).pack()
 
@@ -63,20 +67,19 @@ class AuthorizeQuestion:
 class ChargeQuestion:
     """What is the rise of this usage, and what does the call get for the way ahead?"""
 
-    __slots__ = ("_elapsed_ms", "_request", "_usage", "_weight", "quantities")
+    __slots__ = ("_call", "_elapsed_ms", "_usage", "_weight", "quantities")
 
-    def __init__(self, request: pb.ChargeRequest, quantities: dict[str, int]) -> None:
+    def __init__(self, call: CallKey, quantities: dict[str, int], elapsed_ms: int) -> None:
         """`quantities` are the request's own, copied once for all who read them."""
-        self._request, self.quantities = request, quantities
+        self._call, self.quantities, self._elapsed_ms = call, quantities, elapsed_ms
         self._usage, self._weight = pack_usage(quantities), sum(quantities.values())
-        self._elapsed_ms = elapsed_of(request)
 
     def build(self, known: Known, pricing: Pricing | None) -> Charge:
         """Without prices the store tells which are pinned."""
-        request = self._request
+        tenant_id, call_id = self._call
         return Charge(
-            request.tenant_id,
-            request.call_id,
+            tenant_id,
+            call_id,
             known.version,
             known.day,
             pricing.pin if pricing else "",
@@ -126,6 +129,17 @@ class SettleQuestion:
             int(request.corrects_usage),
             int(self._opens),
         )
+
+
+def quantities_of(usage: common_pb2.Usage) -> dict[str, int]:
+    """A copy of the quantities; `dict` takes twice as long for the same."""
+    quantities = usage.quantities
+    return {meter: quantities[meter] for meter in quantities}
+
+
+def key_of(request: pb.AuthorizeRequest | pb.ChargeRequest | pb.SettleRequest) -> CallKey:
+    """Which call is meant."""
+    return request.tenant_id, request.call_id
 
 
 def parties_of(request: pb.AuthorizeRequest | pb.SettleRequest) -> Parties:

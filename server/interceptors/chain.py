@@ -1,12 +1,13 @@
 """Composes the concerns around each method, once, and hands the result out per request.
 
-A chain of gRPC interceptors builds new handlers for every request. Here each method's handler is
-wrapped when it is first asked for; afterwards a request costs one dictionary look-up plus what
-the concerns do.
+gRPC's own interceptors are run anew, with new handlers, for every request. Here services register
+with the chain, which wraps each method's handler when it is first asked for and is itself all
+that the server knows; afterwards a request costs one dictionary look-up plus what the concerns do.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -54,24 +55,29 @@ class Concern(Protocol):
         """The behaviour of `method` with this concern around it."""
 
 
-class Chain(grpc.aio.ServerInterceptor):
-    """The concerns, outermost first."""
+class Chain(grpc.GenericRpcHandler):
+    """The concerns, outermost first, around all services that were registered with it."""
 
     def __init__(self, concerns: Sequence[Concern]) -> None:
         self._concerns = tuple(concerns)
+        self._services: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
+    def add_generic_rpc_handlers(self, services: Iterable[grpc.GenericRpcHandler]) -> None:
+        """What generated code calls to register a service, as on a server."""
+        self._services.extend(services)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        """What generated code calls as well; the generic handlers hold the same."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The composed handler; None for a method that does not exist."""
         _metadata.set(handler_call_details.invocation_metadata)
         path = handler_call_details.method
         handler = self._handlers.get(path)
         if handler is None:
-            bare = await continuation(handler_call_details)
+            found = (each.service(handler_call_details) for each in self._services)
+            bare = next((each for each in found if each is not None), None)
             if bare is None:
                 return None
             handler = self._handlers[path] = self.compose(path.removeprefix("/"), bare)
@@ -120,7 +126,9 @@ def _plain(handler: Handler) -> Behaviour:
         return proceed
 
     async def write_out(request: Any, context: Context) -> None:
-        async for response in behaviour(request, context):
-            await context.write(response)
+        # Closed at once when the client goes: what the generator holds must not wait for that.
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     return write_out

@@ -8,6 +8,7 @@ import grpc
 
 from server.interceptors.chain import Behaviour, Context, Method
 from server.metrics import CALL_DURATION
+from server.tallies import DurationTally
 
 CANCELLED = grpc.StatusCode.CANCELLED.name
 
@@ -24,13 +25,13 @@ class Durations:
         """Measure from the parsed request to the reply or status."""
         name, also = method.name, self._also
         # Looking a child up by its labels costs more than observing it.
-        children: dict[str, Callable[[float], None]] = {}
+        tallies: dict[str, DurationTally] = {}
 
         def record(status: str, seconds: float) -> None:
-            observe = children.get(status)
-            if observe is None:
-                observe = children[status] = CALL_DURATION.labels(name, status).observe
-            observe(seconds)
+            tally = tallies.get(status)
+            if tally is None:
+                tally = tallies[status] = DurationTally(CALL_DURATION.labels(name, status))
+            tally.observe(seconds)
             if also is not None:
                 also(name, status, seconds)
 

@@ -35,7 +35,6 @@ class RealShard:
         self.redis: Any = redis
         self.config = config
         self.library = library_with_clock()
-        self.spend_days: set[str] = set()
         self.healthy: dict[Key, bytes] = {}
         self.redis.flushdb()
         self.redis.function_load(self.library.code, replace=True)
@@ -50,8 +49,7 @@ class RealShard:
         self, operations: Sequence[Operation], now_ms: int, dates: Sequence[str], epoch: str = EPOCH
     ) -> BatchReply:
         """Sends one batch, whatever its reply says."""
-        self.spend_days |= set(dates)
-        names = keys.keys(0, dates)
+        names = keys.keys(0)
         packed = batch.encode(self.header(dates, epoch), operations)
         arguments = [*names, packed, now_ms // 1000, now_ms % 1000 * 1000 + 999]
         reply = self.redis.fcall(self.library.strict, len(names), *arguments)
@@ -85,32 +83,23 @@ class RealShard:
 
     def stored(self) -> "Stored":
         """What else the shard holds, in one round trip."""
-        days = sorted(self.spend_days)
         pipeline = self.redis.pipeline(transaction=False)
         pipeline.zrange(keys.key(0, "leases"), 0, -1, withscores=True)
         pipeline.xrange(keys.key(0, "outbox"))
         pipeline.hgetall(keys.key(0, "epoch"))
         pipeline.hkeys(keys.key(0, "calls"))
-        for day in days:
-            pipeline.hgetall(keys.key(0, f"spend:{day}"))
-        leases, outbox, epoch, calls, *spend = pipeline.execute()
+        leases, outbox, epoch, calls = pipeline.execute()
         return Stored(
             leases={_key(member): int(score) for member, score in leases},
             outbox=[_entry(*row) for row in outbox],
             numbers=(int(epoch[b"n"]), int(epoch[b"posted"])),
             torn=epoch.get(b"torn", b"").decode(),
             records={_key(member) for member in calls},
-            spend={
-                (tenant.decode(), day): int(micros)
-                for day, row in zip(days, spend, strict=True)
-                for tenant, micros in row.items()
-                if int(micros)
-            },
         )
 
 
 class Stored:
-    """Leases, outbox, numbers, record keys and spend as they lie in Redis."""
+    """Leases, outbox, numbers and record keys as they lie in Redis."""
 
     def __init__(
         self,
@@ -119,14 +108,12 @@ class Stored:
         numbers: tuple[int, int],
         torn: str,
         records: set[Key],
-        spend: dict[Key, int],
     ) -> None:
         self.leases = leases
         self.outbox = outbox
         self.numbers = numbers
         self.torn = torn
         self.records = records
-        self.spend = spend
 
 
 def _key(member: bytes) -> Key:

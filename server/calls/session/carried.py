@@ -7,15 +7,17 @@ class Carried:
     def __init__(self) -> None:
         self._calls: dict[str, dict[str, float]] = {}
 
-    def touch(self, tenant_id: str, call_id: str, now_s: float) -> None:
-        """The call was heard of."""
+    def touch(self, call: tuple[str, str], now_s: float) -> None:
+        """A tenant's call was heard of."""
+        tenant_id, call_id = call
         calls = self._calls.get(tenant_id)
         if calls is None:
             calls = self._calls[tenant_id] = {}
         calls[call_id] = now_s
 
-    def drop(self, tenant_id: str, call_id: str) -> None:
-        """The call is over."""
+    def drop(self, call: tuple[str, str]) -> None:
+        """A tenant's call is over."""
+        tenant_id, call_id = call
         calls = self._calls.get(tenant_id)
         if calls is not None and calls.pop(call_id, None) is not None and not calls:
             del self._calls[tenant_id]

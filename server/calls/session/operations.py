@@ -16,8 +16,9 @@ from quota.errors import QuotaError
 from quota.shard_line import MAX_BATCH, ShardLine
 from server.background.ending import end_tasks
 from server.calls.conclusions import Settled
+from server.calls.first_try import Attempt
+from server.calls.questions import CallKey
 from server.calls.session.carried import Carried
-from server.calls.session.first_try import Attempt
 from server.calls.session.outgoing import Outgoing
 from server.calls.session.parts import SessionParts
 from server.calls.session.postings import Awaited, Postings
@@ -31,8 +32,6 @@ from tollgate.v1 import common_pb2
 
 METHOD = "tollgate.v1.CallAuthorizationService/Session"
 NOTHING_ASKED = InvalidFields([Violation("request", "must be authorize, charge or settle")])
-
-Call = tuple[str, str]
 
 _OVER = frozenset({common_pb2.CALL_STATE_SETTLED, common_pb2.CALL_STATE_UNKNOWN})
 
@@ -52,7 +51,7 @@ class Item:
     __slots__ = ("admitted", "attempt", "call", "kind", "message", "operation_id", "request")
 
     def __init__(
-        self, operation_id: int, message: Message, kind: str, request: Any, call: Call | None
+        self, operation_id: int, message: Message, kind: str, request: Any, call: CallKey | None
     ) -> None:
         self.operation_id, self.message, self.kind = operation_id, message, kind
         self.request, self.call = request, call
@@ -68,13 +67,13 @@ class Operations:
         self.postings = Postings(self._tell_posted)
         self._parts, self._principal, self._outgoing = parts, principal, outgoing
         self._loop = asyncio.get_running_loop()
-        self._first_try: dict[str, Callable[[Any], Attempt | None]] = {
-            "authorize": parts.first_try.authorize,
-            "charge": parts.first_try.charge,
-            "settle": parts.first_try.settle,
+        self._first_try: dict[str, Callable[[Any, CallKey], Attempt | None]] = {
+            "authorize": parts.desk.first_try.authorize,
+            "charge": parts.desk.first_try.charge,
+            "settle": parts.desk.first_try.settle,
         }
         # Calls of which an operation is worked on, with those that wait for its answer.
-        self._busy: dict[Call, deque[Item] | None] = {}
+        self._busy: dict[CallKey, deque[Item] | None] = {}
         # Those whose turn has come, and those that are prepared, by shard.
         self._ready: deque[Item] = deque()
         self._prepared: dict[ShardLine, list[Item]] = {}
@@ -127,7 +126,7 @@ class Operations:
         assert item.call is not None
         try:
             self._admit(item, item.call[0])
-            item.attempt = self._first_try[item.kind](item.request)
+            item.attempt = self._first_try[item.kind](item.request, item.call)
         except Exception as error:
             self._refuse(item, error)
             return
@@ -184,12 +183,12 @@ class Operations:
             now_s = self._loop.time()
             for item, result in zip(items, future.result(), strict=True):
                 self._conclude(item, result, now_s)
-            self._parts.first_try.count()
         self._go_on()
 
     def _conclude(self, item: Item, result: Result, now_s: float) -> None:
         attempt = item.attempt
         assert attempt is not None
+        assert item.call is not None
         outcome = self._outgoing.add(item.operation_id)
         try:
             plain = attempt.tell(attempt, result, outcome)
@@ -201,7 +200,10 @@ class Operations:
             self._outgoing.take_back()
             self._ask_at_the_desk(self._ordinary(item))
             return
-        self._follow(item, outcome, plain.settled, now_s)
+        if item.kind == "charge":
+            self.carried.touch(item.call, now_s)
+        else:
+            self._follow(item, outcome, plain.settled, now_s)
         self._complete(item)
 
     # The ordinary way
@@ -229,9 +231,9 @@ class Operations:
     async def _ask_one(self, item: Item, told: pb.OperationResult) -> Settled | None:
         desk = self._parts.desk
         if item.kind == "charge":
-            told.charge.CopyFrom(await desk.charge(item.request))
+            told.charge.CopyFrom(await desk.charge_with_care(item.request))
         elif item.kind == "authorize":
-            told.authorize.CopyFrom(await desk.authorize(item.request))
+            told.authorize.CopyFrom(await desk.authorize_with_care(item.request))
         else:
             settled = await desk.settle(item.request)
             told.settle.CopyFrom(settled.reply)
@@ -245,19 +247,15 @@ class Operations:
     ) -> None:
         """Takes note of what an outcome means for the stream."""
         assert item.call is not None
-        tenant_id, call_id = item.call
-        if item.kind == "charge":
-            if outcome.charge.state in _OVER:
-                self.carried.drop(tenant_id, call_id)
-            else:
-                self.carried.touch(tenant_id, call_id, now_s)
-        elif item.kind == "settle":
-            self.carried.drop(tenant_id, call_id)
+        if item.kind == "settle":
+            self.carried.drop(item.call)
             if settled is not None:
-                line = self._parts.store.line_of(tenant_id)
+                line = self._parts.store.line_of(item.call[0])
                 self.postings.expect(line, item.operation_id, item.request, settled)
-        elif outcome.authorize.decision == pb.DECISION_ACCEPTED:
-            self.carried.touch(tenant_id, call_id, now_s)
+        elif item.kind == "charge" and outcome.charge.state in _OVER:
+            self.carried.drop(item.call)
+        elif item.kind == "charge" or outcome.authorize.decision == pb.DECISION_ACCEPTED:
+            self.carried.touch(item.call, now_s)
 
     def _complete(self, item: Item) -> None:
         """The result that was added last is complete; the call's next operation may go."""

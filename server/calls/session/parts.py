@@ -6,7 +6,6 @@ from opentelemetry.trace import Tracer
 
 from quota.store import QuotaStore
 from server.calls.desk import CallDesk
-from server.calls.session.first_try import FirstTry
 from server.calls.session.sessions import Sessions
 from server.interceptors.overload import Limiter
 
@@ -20,7 +19,6 @@ class SessionParts:
 
     store: QuotaStore
     desk: CallDesk
-    first_try: FirstTry
     sessions: Sessions
     limiter: Limiter
     patience_s: float

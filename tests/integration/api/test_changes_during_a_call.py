@@ -121,7 +121,7 @@ async def test_a_call_that_another_process_pinned_is_rated_with_its_pin(
 ) -> None:
     dearer = clock_tariff(rate="0.12")
     await installation.admin(billing.PutTariffRequest(request_id="clock-2", tariff=dearer))
-    installation.parts.book.forget("acme", "c1")
+    installation.parts.book.forget(("acme", "c1"))
     assert (await running.charge("c1", 20)).charged_micros == 20_000
 
 

@@ -2,24 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-
-import msgpack
+from typing import Any
 
 from ledger.audit import AuditReader
 from quota.keys import key
 from server.background.auditing import Auditor
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation
+from tests.integration.background.live_account import balance_of, with_balance
 from tollgate.v1 import billing_pb2 as billing
 
 
 async def tamper(installation: Installation, difference: int) -> None:
     """Adds to the live balance behind everybody's back."""
     async with installation.redis() as client:
-        account = msgpack.unpackb(await client.hget(key(0, "accounts"), "acme"), raw=True)
-        account[0] += difference
-        packed = msgpack.packb(account, use_bin_type=False)
-        await client.hset(key(0, "accounts"), "acme", packed)
+        packed: Any = await client.hget(key(0, "accounts"), "acme")
+        changed = with_balance(packed, balance_of(packed) + difference)
+        await client.hset(key(0, "accounts"), "acme", changed)
 
 
 async def test_a_tampered_balance_is_found(installation: Installation, gateway: Gateway) -> None:

@@ -5,9 +5,9 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
-import msgpack
 import pytest
 
 from quota.keys import key
@@ -16,6 +16,7 @@ from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, eventually, installed
 from tests.integration.api.traffic import Traffic
+from tests.integration.background.live_account import balance_of
 
 BALANCE = 100_000_000
 
@@ -117,8 +118,8 @@ async def test_an_older_copy_that_lacks_only_credits_hears_of_them(
     async def heard() -> bool:
         """Looks past the server, which is idle: nothing but its own jobs tells it."""
         async with kept.redis() as client:
-            account = msgpack.unpackb(await client.hget(key(0, "accounts"), "acme"), raw=True)
-        return bool(account[0] == BALANCE - 10_000 + 500)
+            packed: Any = await client.hget(key(0, "accounts"), "acme")
+        return balance_of(packed) == BALANCE - 10_000 + 500
 
     await eventually(heard)
     assert (await kept.balance()).daily_cap_micros == 70_000_000

@@ -150,7 +150,7 @@ async def tamper(installation: Installation, entry_id: str, rated: int, charged:
             packed = fields[b"e"]
             if found_id.decode() == entry_id:
                 event = msgpack.unpackb(packed, raw=True)
-                event[4][9], event[4][12] = rated, charged
+                event[4][6], event[4][7] = rated, charged
                 packed = msgpack.packb(event, use_bin_type=False)
             await client.xadd(outbox, {"e": packed}, id=found_id)
 

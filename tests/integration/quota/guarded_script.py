@@ -99,7 +99,7 @@ class GuardedShard:
         self._library = script.library_of(guard(text).replace(ENTRY, START))
         self._trace = self._library.strict.replace("_strict", "_trace")
         self._header = Header("1", *Config(), dates=dates, channel="changes")
-        self.keys = keys.keys(0, dates)
+        self.keys = keys.keys(0)
         redis.flushdb()
         code = self._library.code + TRACE.format(name=self._trace)
         self._redis.function_load(code, replace=True)

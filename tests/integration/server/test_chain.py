@@ -25,6 +25,7 @@ from server.interceptors.key_ring import KeyRing, StoredKey
 from server.interceptors.overload import Limiter, Overload
 from server.interceptors.principal import current_principal
 from server.interceptors.tracing import Tracing
+from server.tallies import write_tallies
 
 SERVICE = "tollgate.test.v1.Echo"
 KEY = "tg_test_" + "s" * 32
@@ -75,14 +76,15 @@ def concerns(limiter: Limiter | None = None, **deadline: float) -> list[Concern]
 @asynccontextmanager
 async def serving(unary: Unary = _echo, chain: list[Concern] | None = None) -> AsyncIterator[Any]:
     """A channel to a server with the chain around an echo service."""
-    server = grpc.aio.server(interceptors=[Chain(chain or concerns())])
+    server, composed = grpc.aio.server(), Chain(chain or concerns())
     handlers: dict[str, Any] = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "Unlisted": grpc.unary_unary_rpc_method_handler(unary),
         "Count": grpc.unary_stream_rpc_method_handler(_count),
         "Chat": grpc.stream_stream_rpc_method_handler(_chat),
     }
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+    composed.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+    server.add_generic_rpc_handlers([composed])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -183,9 +185,10 @@ async def test_a_failure_can_be_retried_by_the_client() -> None:
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
     config = json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})
-    server = grpc.aio.server(interceptors=[Chain(concerns())])
+    server, composed = grpc.aio.server(), Chain(concerns())
     handlers: dict[str, Any] = {"Unary": grpc.unary_unary_rpc_method_handler(recovers)}
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+    composed.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+    server.add_generic_rpc_handlers([composed])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     options = [("grpc.service_config", config)]
@@ -273,6 +276,7 @@ async def test_a_stream_that_fails_ends_with_its_status() -> None:
 
 async def test_durations_are_counted_by_method_and_status() -> None:
     def count(status: str) -> float:
+        write_tallies()
         labels = {"rpc_method": f"{SERVICE}/Unary", "rpc_response_status_code": status}
         name = "rpc_server_call_duration_seconds_count"
         return REGISTRY.get_sample_value(name, labels) or 0.0

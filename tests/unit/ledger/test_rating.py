@@ -12,7 +12,7 @@ from ledger.pricing.increment import Increment
 from ledger.pricing.meter import GLOSSARY, QUANTITY_PER_UNIT
 from ledger.pricing.prices import ModelPrices
 from ledger.pricing.rounding import DIVIDE, RoundingMode
-from ledger.rating import expectation, rate
+from ledger.rating import expectation, rate, rate_total
 from ledger.tariff import Tariff
 from tests.unit.ledger.pricing_samples import meter_document, tariff_document
 
@@ -131,6 +131,8 @@ def test_a_cost_above_the_largest_amount_is_refused() -> None:
     dear = Tariff.from_document(tariff_document()).models["m"]
     with pytest.raises(CostOutOfRange):
         rate(dear, {"llm_input_tokens": 10**12}, analytics=False)
+    with pytest.raises(CostOutOfRange):
+        rate_total(dear, {"llm_input_tokens": 10**12}, analytics=False)
 
 
 @given(prices(), usages, st.booleans())
@@ -158,6 +160,7 @@ def test_rating_equals_rational_arithmetic(
         assert sum(expected.values()) > 10**12
     else:
         assert dict(rated.components) == expected
+        assert rate_total(model, usage, analytics) == rated.total_micros
         assert rated.total_micros == sum(expected.values())
 
 

@@ -6,7 +6,17 @@ import msgpack
 import pytest
 
 from quota.batch import BatchReply, Header, Simple, Status, can_travel, decode, encode
-from quota.decision import AccountView, CallResult, CallView, Code, Event, Refused
+from quota.decision import (
+    AccountView,
+    CallResult,
+    CallView,
+    Code,
+    Directive,
+    Event,
+    Reason,
+    Refused,
+    State,
+)
 from quota.operation import (
     KINDS,
     NONE,
@@ -91,6 +101,18 @@ def test_each_answer_becomes_the_value_of_its_operation() -> None:
     assert loaded == Simple(Code.OK)
 
 
+def test_a_plain_charge_is_told_its_own_pin_usage_and_model() -> None:
+    [result] = decode(reply([0, 3, 500, 40, 30, 20, 15]), [CHARGE]).results
+    assert isinstance(result, CallResult)
+    assert result._asdict() == {
+        "code": Code.OK, "reason": Reason.NONE, "directive": Directive.FINISH,
+        "state": State.ACTIVE, "reserved": 500, "left_ms": 40, "valid_for_ms": 30, "rated": 20,
+        "charged": 15, "overrun": 5, "n": 0, "pin": "pin", "usage": b"\x00\xff", "known": 0,
+        "available": 0, "reserved_by_others": 0, "daily_cap": 0, "spend_today": 0,
+        "day_end_ms": 0, "outcome": 0, "spend_by_day": (), "model": "omni",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("empty", [[], {}, 0])
 def test_no_days_are_an_empty_tuple_however_they_are_packed(empty: Any) -> None:
     account = [0, *range(1, 13), b"profile", 14, empty]
@@ -140,14 +162,14 @@ def test_every_operation_names_tenant_first_and_key_second() -> None:
 
 def test_outbox_entries_become_values() -> None:
     settled = [
-        4, b"pin", b"omni", b"\xff", b"desk", 1_000, 2_000, 7_000, 0, 70, 70, 7, 60, 10, b"u", 0,
-        10, 3_000, 0, [b"20260301", 60], b"digest", b"times", 1, 5, 0,
+        b"pin", b"omni", b"\xff", b"desk", 1_000, 7_000, 70, 60, 10, b"u", 3_000,
+        [[b"20260301", 60]], b"digest", b"times", 1,
     ]  # fmt: skip
     assert decode_entry(5, pack([1, "anna", "call", 9, settled])) == SettledEntry(
         5, "anna", "call", 9, "pin", "omni", b"\xff", "desk", 1_000, 7_000, 70, 60, 10, b"u",
         3_000, (("20260301", 60),), b"digest", b"times", 1,
     )  # fmt: skip
-    settled[19] = 0
+    settled[11] = 0
     entry = decode_entry(5, pack([1, "anna", "call", 9, settled]))
     assert isinstance(entry, SettledEntry)
     assert entry.spend_by_day == ()

@@ -5,8 +5,6 @@ from redis.crc import key_slot
 
 from quota.keys import key, keys, shard_of
 
-DATES = ("20260228", "20260301", "20260302")
-
 
 @pytest.mark.parametrize(
     ("tenant", "shards", "shard"),
@@ -38,20 +36,17 @@ def test_tenants_spread_over_all_shards() -> None:
 
 @pytest.mark.parametrize("shard", [0, 1, 9, 10, 123])
 def test_all_keys_of_a_shard_lie_in_one_slot(shard: int) -> None:
-    slots = {key_slot(name.encode()) for name in keys(shard, DATES)}
+    slots = {key_slot(name.encode()) for name in keys(shard)}
     assert slots == {key_slot(f"s{shard}".encode())}
 
 
 def test_the_keys_stand_in_the_scripts_order() -> None:
-    assert keys(3, DATES) == [
+    assert keys(3) == [
         "tollgate:{s3}:accounts",
         "tollgate:{s3}:calls",
         "tollgate:{s3}:leases",
         "tollgate:{s3}:outbox",
         "tollgate:{s3}:epoch",
-        "tollgate:{s3}:spend:20260228",
-        "tollgate:{s3}:spend:20260301",
-        "tollgate:{s3}:spend:20260302",
     ]
 
 

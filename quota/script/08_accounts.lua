@@ -6,13 +6,14 @@ do
     local tenant = op[2]
     if not accounts[tenant] then
       accounts[tenant] = {
-        op[4], op[5], 0, op[6], op[7], op[8], 0, op[9], op[10], op[3], op[11], op[12], 0, 0, 0, '',
+        true, op[10], '', 0, '', op[4], 0, 0, op[5], op[6], op[7], op[9], op[8], 0, op[3], op[11],
+        0, 0, '', op[12],
       }
-      dirty_accounts[tenant] = true
+      local account = accounts[tenant]
       for i = 1, #op[13] do
-        local index = date_index(op[13][i][1])
-        if index then
-          add_spend(index, tenant, op[13][i][2] - spend_on(index, tenant))
+        local date, amount = op[13][i][1], op[13][i][2]
+        if is_date(date) then
+          add_on(account, date, amount - sum_on(account, date), true)
         end
       end
     end
@@ -87,7 +88,7 @@ do
       account[PROFILE_VERSION], account[PROFILE] = version, op[12]
     end
     rearm(account, funds_changed, cap_changed)
-    dirty_accounts[op[2]] = true
+    account[CHANGED] = true
     return { CODE.OK }
   end
 
@@ -106,20 +107,19 @@ do
     account[BALANCE] = account[BALANCE] - amount
     account[UNPOSTED] = account[UNPOSTED] + amount
     local n = append_entry(EVENT.DEBITED, tenant, key, amount, op[5], op[6])
-    calls[member] = { DEBITED, amount, op[5], n, 0 }
+    calls[member] = { true, DEBITED, amount, op[5], n, 0 }
+    account[CHANGED] = true
     leases[member] = NOW + RETENTION_MS
-    save(tenant, member)
     announce(tenant, '', CHANGE.LOWERED)
     note_crossings(account, tenant, 0, nil)
     return { CODE.OK, n, account[BALANCE] }
   end
 
   -- Takes a call's spend off the days that are still counted.
-  local function return_spend(tenant, call)
+  local function return_spend(account, call)
     for _, row in ipairs(days_of(call)) do
-      local index = date_index(row[1])
-      if index then
-        add_spend(index, tenant, -row[2])
+      if is_date(row[1]) then
+        add_on(account, row[1], -row[2], true)
       end
     end
   end
@@ -132,7 +132,7 @@ do
       local number = record[C_STATE] == DEBITED and D_N or C_N
       if record[number] == n then
         record[field] = 1
-        dirty_calls[member] = true
+        record[CHANGED] = true
         leases[member] = NOW + RETENTION_MS
       end
     end
@@ -156,10 +156,10 @@ do
         announce(tenant, '', CHANGE.RAISED)
         local call = calls[member_of(tenant, key)]
         if call and call ~= CORRUPTED and call[C_STATE] == SETTLED and call[C_N] == n then
-          return_spend(tenant, call)
+          return_spend(account, call)
         end
       end
-      dirty_accounts[tenant] = true
+      account[CHANGED] = true
     end
     mark_confirmed(tenant, key, n)
     return { CODE.OK }
@@ -174,14 +174,14 @@ do
     end
     account[BALANCE] = account[BALANCE] + op[6]
     announce(op[2], '', op[6] > 0 and CHANGE.RAISED or CHANGE.LOWERED)
-    dirty_accounts[op[2]] = true
+    account[CHANGED] = true
     return { CODE.OK }
   end
 
   function look_account(op, account)
     local spends = {}
     for index = 1, 3 do
-      local amount = spend_on(index, op[2])
+      local amount = sum_on(account, DATES[index])
       if amount ~= 0 then
         spends[#spends + 1] = { DATES[index], amount }
       end
@@ -200,11 +200,12 @@ do
     if not call or call[C_STATE] == DEBITED then
       return refuse(CODE.CALL_MISSING)
     end
+    local settled = call[C_STATE] == SETTLED
     return {
       CODE.OK, call[C_STATE], call[C_PIN], call[C_MODEL], call[C_PARTIES], call[C_ASSISTANT],
       call[C_AUTHORIZED_AT], call[C_LEASE_UNTIL], call[C_ELAPSED], call[C_RESERVED], call[C_RATED],
-      call[C_CHARGED], call[C_OVERRUN], call[C_USAGE], days_of(call), call[C_TIMES] or '',
-      call[C_OUTCOME] or 0, call[C_N] or 0,
+      call[C_CHARGED], overrun_of(call), call[C_USAGE], days_of(call), settled and call[C_TIMES] or '',
+      settled and call[C_OUTCOME] or 0, settled and call[C_N] or 0,
     }
   end
 
@@ -216,7 +217,7 @@ do
     return scores[member] or 0
   end
 
-  local function sweep_running(tenant, member, call, account)
+  local function sweep_running(member, call, account)
     local due = call[C_LEASE_UNTIL] + GRACE_MS
     if NOW < due then
       leases[member] = due
@@ -225,14 +226,15 @@ do
     release(account, call)
     call[C_STATE] = EXPIRED
     leases[member] = NOW + LATE_WINDOW_MS
-    save(tenant, member)
+    save(account, call)
     return DEED.EXPIRED
   end
 
   local function sweep_done(member, call)
     local confirmed = call[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
     if call[confirmed] == 1 and score_of(member) <= NOW then
-      calls[member], dirty_calls[member], leases[member] = nil, true, false
+      calls[member], leases[member] = false, false
+      gone[#gone + 1] = member
       return DEED.FORGOTTEN
     end
     leases[member] = NOW + RETENTION_MS
@@ -249,12 +251,12 @@ do
     elseif call[C_STATE] >= SETTLED then
       return { CODE.OK, sweep_done(member, call) }
     elseif call[C_STATE] < EXPIRED then
-      return { CODE.OK, sweep_running(tenant, member, call, account) }
+      return { CODE.OK, sweep_running(member, call, account) }
     elseif score_of(member) > NOW then
       return { CODE.OK, DEED.RESCHEDULED }
     end
     close(tenant, key, call, '', '', OUTCOME_INCOMPLETE)
-    save(tenant, member)
+    save(account, call)
     return { CODE.OK, DEED.CLOSED }
   end
 end

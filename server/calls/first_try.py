@@ -1,4 +1,4 @@
-"""The first try of operations that are asked in bulk, built from what is in memory alone.
+"""The first try of an operation, built from what is in memory alone.
 
 What is not at hand, or not plainly decided, goes the ordinary way through the call desk from its
 start: every operation is safe to ask again. So there is one set of rules, and a quick way to it.
@@ -15,13 +15,19 @@ from server.calls import replies
 from server.calls.conclusions import Conclusions, Settled, count_directive
 from server.calls.directory import Known, TenantDirectory
 from server.calls.price_book import PriceBook, Pricing
-from server.calls.questions import AuthorizeQuestion, ChargeQuestion, SettleQuestion
+from server.calls.questions import (
+    AuthorizeQuestion,
+    CallKey,
+    ChargeQuestion,
+    SettleQuestion,
+    elapsed_of,
+    quantities_of,
+)
 from server.calls.validation import MAX_QUANTITY, check_authorize, check_settle
 from server.errors import InvalidFields
 from tollgate.v1 import call_authorization_pb2 as pb
 
 SETTLED = int(State.SETTLED)
-DIRECTIVES = len(pb.Directive.values())
 
 
 class Attempt(NamedTuple):
@@ -49,7 +55,7 @@ PLAIN = Plain(None)
 
 
 class FirstTry:
-    """Builds attempts. What it counts is written by `count`, once for many."""
+    """Builds attempts; None where the ordinary way must be gone."""
 
     def __init__(
         self,
@@ -60,26 +66,25 @@ class FirstTry:
     ) -> None:
         self._store, self._directory, self._book = store, directory, book
         self._conclusions = conclusions
-        self._directives = [0] * DIRECTIVES
 
-    def charge(self, request: pb.ChargeRequest) -> Attempt | None:
+    def charge(self, request: pb.ChargeRequest, call: CallKey) -> Attempt | None:
         """A Charge of a call whose prices are remembered: so its name has been checked before, and
         rating checks the rest.
         """
-        pricing = self._book.remembered(request.tenant_id, request.call_id)
-        known = self._directory.recall(request.tenant_id)
+        pricing = self._book.remembered(call)
+        known = self._directory.recall(call[0])
         if pricing is None or known is None or not 0 <= request.elapsed_ms <= MAX_QUANTITY:
             return None
-        question = ChargeQuestion(request, dict(request.usage.quantities))
+        question = ChargeQuestion(call, quantities_of(request.usage), elapsed_of(request))
         try:
             operation = question.build(known, pricing)
         except InvalidFields:
             return None
         return Attempt(operation, self._tell_charge, request, known, pricing)
 
-    def authorize(self, request: pb.AuthorizeRequest) -> Attempt | None:
+    def authorize(self, request: pb.AuthorizeRequest, call: CallKey) -> Attempt | None:
         """An Authorize of a new call."""
-        known = self._directory.recall(request.tenant_id)
+        known = self._directory.recall(call[0])
         if known is None or request.HasField("usage"):
             return None
         pricing = self._book.in_force(known.profile.tariff, request.model, request.analytics)
@@ -92,32 +97,25 @@ class FirstTry:
         operation = AuthorizeQuestion(request, self._store.timing).build(known, pricing)
         return Attempt(operation, self._tell_authorize, request, known, pricing)
 
-    def settle(self, request: pb.SettleRequest) -> Attempt | None:
+    def settle(self, request: pb.SettleRequest, call: CallKey) -> Attempt | None:
         """A Settle of a call whose prices are remembered."""
-        pricing = self._book.remembered(request.tenant_id, request.call_id)
-        known = self._directory.recall(request.tenant_id)
+        pricing = self._book.remembered(call)
+        known = self._directory.recall(call[0])
         if pricing is None or known is None:
             return None
         try:
             check_settle(request)
-            question = SettleQuestion(request, dict(request.usage.quantities), opens=False)
+            question = SettleQuestion(request, quantities_of(request.usage), opens=False)
             operation = question.build(known, pricing)
         except InvalidFields:
             return None
         return Attempt(operation, self._tell_settle, request, known, pricing)
 
-    def count(self) -> None:
-        """Writes what was counted since the last time."""
-        for directive, times in enumerate(self._directives):
-            if times:
-                count_directive(directive, times)
-                self._directives[directive] = 0
-
     def _tell_charge(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
         if result.__class__ is not CallResult or result.state == SETTLED:
             return None
         replies.put_charged(told.charge, result)
-        self._directives[result.directive] += 1
+        count_directive(result.directive)
         return PLAIN
 
     def _tell_authorize(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:

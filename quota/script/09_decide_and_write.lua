@@ -1,7 +1,7 @@
 -- Deciding in order, then writing once.
 
 local NEEDS_TODAY = {
-  [AUTHORIZE] = authorize, [CHARGE] = charge, [SETTLE] = settle, [LOOK_GRANT] = look_grant,
+  [AUTHORIZE] = authorize, [SETTLE] = settle, [LOOK_GRANT] = look_grant,
 }
 local DECIDE = {
   [LOAD] = load, [APPLY] = apply, [END] = end_call, [SWEEP] = sweep, [DEBIT] = debit,
@@ -28,23 +28,43 @@ local function decide(op)
   elseif op[4] ~= account[PROFILE_VERSION] then
     return refuse(CODE.STALE_PROFILE, account[PROFILE_VERSION], account[PROFILE])
   end
-  local today = today_of(op[5])
+  local today = op[5]
   if not today then
     return refuse(CODE.CLOCK)
   end
   return with_today(op, account, today)
 end
 
+-- As `decide`, for the most frequent operation.
+local function decide_charge(op)
+  local account, call, today = accounts[op[2]], calls[op[3]], op[5]
+  if not account then
+    return refuse(CODE.NOT_LOADED)
+  elseif account == CORRUPTED or call == CORRUPTED then
+    return refuse(CODE.CORRUPT)
+  elseif op[4] ~= account[PROFILE_VERSION] then
+    return refuse(CODE.STALE_PROFILE, account[PROFILE_VERSION], account[PROFILE])
+  elseif not today then
+    return refuse(CODE.CLOCK)
+  end
+  return charge(op, account, today, call)
+end
+
+-- Returns the packed results, one behind the other.
 local function decide_all(operations, wrong)
   local results = {}
   for i = 1, #operations do
+    local op, result = operations[i], nil
     if wrong[i] then
-      results[i] = refuse(CODE.BAD_FORM, wrong[i])
+      result = refuse(CODE.BAD_FORM, wrong[i])
+    elseif op[1] == CHARGE then
+      result = decide_charge(op)
     else
-      results[i] = decide(operations[i])
+      result = decide(op)
     end
+    results[i] = type_of(result) == 'string' and result or cmsgpack.pack(result)
   end
-  return results
+  return table.concat(results)
 end
 
 -- While writing nothing may fail: every key's type was read, numbers are whole, ids rise.
@@ -65,42 +85,42 @@ local function write_flat(command, key, flat)
   end
 end
 
-local function write_records(key, dirty, records)
-  local kept, gone = {}, {}
-  for name in pairs(dirty) do
+local function write_records(key, names, records, pack)
+  local flat, used = {}, 0
+  for i = 1, #names do
+    local name = names[i]
     local record = records[name]
-    if record then
-      kept[#kept + 1] = name
-      kept[#kept + 1] = cmsgpack.pack(record)
-    else
-      gone[#gone + 1] = name
+    if record and record[CHANGED] then
+      flat[used + 1], flat[used + 2] = name, pack(record)
+      used = used + 2
     end
   end
-  write_flat('HSET', key, kept)
-  write_flat('HDEL', key, gone)
+  write_flat('HSET', key, flat)
+end
+
+-- What was forgotten, unless a later operation has opened it again.
+local function forget_calls()
+  local flat = {}
+  for i = 1, #gone do
+    if not calls[gone[i]] then
+      flat[#flat + 1] = gone[i]
+    end
+  end
+  write_flat('HDEL', KEY_CALLS, flat)
 end
 
 local function write_leases()
-  local kept, gone = {}, {}
+  local kept, ended = {}, {}
   for member, score in pairs(leases) do
     if score then
       kept[#kept + 1] = string.format('%.0f', score)
       kept[#kept + 1] = member
     else
-      gone[#gone + 1] = member
+      ended[#ended + 1] = member
     end
   end
   write_flat('ZADD', KEY_LEASES, kept)
-  write_flat('ZREM', KEY_LEASES, gone)
-end
-
-local function write_spend(index, dirty)
-  local flat = {}
-  for tenant in pairs(dirty) do
-    flat[#flat + 1] = tenant
-    flat[#flat + 1] = string.format('%.0f', spend[index][tenant])
-  end
-  write_flat('HSET', SPEND_KEYS[index], flat)
+  write_flat('ZREM', KEY_LEASES, ended)
 end
 
 local function write_outbox(posted_before)
@@ -117,12 +137,10 @@ end
 local function write_all(posted_before)
   writes_begun = false
   write_outbox(posted_before)
-  write_records(KEY_ACCOUNTS, dirty_accounts, accounts)
-  write_records(KEY_CALLS, dirty_calls, calls)
+  write_records(KEY_ACCOUNTS, tenants, accounts, pack_account)
+  write_records(KEY_CALLS, members, calls, pack_call)
+  forget_calls()
   write_leases()
-  for index, dirty in pairs(dirty_spend) do
-    write_spend(index, dirty)
-  end
   if writes_begun then
     redis.call('HSET', KEY_EPOCH, 'n', string.format('%.0f', last_n), 'posted',
       string.format('%.0f', posted_n), 'torn', '0')
@@ -140,8 +158,8 @@ local function decide_batch(keys, args)
   if not floor then
     prepare()
   end
-  local batch = cmsgpack.unpack(args[1])
-  local header, operations = batch[1], batch[2]
+  local body = args[1]
+  local operations_at, header = cmsgpack.unpack_limit(body, 1, 1)
   begin(keys, header)
   local status, epoch = read_state(header[1])
   if status ~= STATUS.DECIDED then
@@ -150,9 +168,13 @@ local function decide_batch(keys, args)
   -- Reading by type also proves that no later write can meet a key of another type.
   redis.call('ZCARD', KEY_LEASES)
   redis.call('XLEN', KEY_OUTBOX)
-  local wrong, posted_before = read_records(operations), posted_n
+  local operations, wrong, swept = read_operations(body, operations_at)
+  read_records(swept)
+  local posted_before = posted_n
   local results = decide_all(operations, wrong)
   write_all(posted_before)
   tell_changes()
-  return cmsgpack.pack({ STATUS.DECIDED, NOW, posted_n, last_n, results })
+  -- An array of five, the last of them an array of the results.
+  return '\149' .. cmsgpack.pack(STATUS.DECIDED, NOW, posted_n, last_n)
+    .. struct.pack('>BI4', 0xdd, #operations) .. results
 end

@@ -1,74 +1,56 @@
 -- Operations on calls: authorize, charge, settle, end.
 
-local authorize, charge, settle, end_call, look_grant, release, close, days_of, save, today_of
+local authorize, charge, settle, end_call, look_grant, release, close, save
 do
-  -- Today of an operation by the store's clock, or nil when the caller's clock is days away.
-  function today_of(day)
-    local date, day_end = day[1], day[2]
-    if NOW >= day_end then
-      date, day_end = day[3], day_end + 86400000
-    end
-    local index = date_index(date)
-    return index and { index, date, day_end }
-  end
-
   local function renew_lease(call)
     call[C_LEASE_UNTIL] = NOW + LEASE_MS
   end
 
-  function days_of(call)
-    local days, pairs_of_days = call[C_DAYS], {}
-    if days ~= 0 then
-      for i = 1, #days, 2 do
-        pairs_of_days[#pairs_of_days + 1] = { days[i], days[i + 1] }
-      end
-    end
-    return pairs_of_days
-  end
-
   -- What explains a refusal: available, held by others, cap, spent, end of the day.
-  local function explain(result, account, tenant, call, today)
+  local function explain(result, account, call, today)
     result[15] = available(account)
     result[16] = account[RESERVED] - (call and call[C_RESERVED] or 0)
     result[17] = account[DAILY_CAP]
-    result[18] = spend_on(today[1], tenant)
-    result[19] = today[3]
+    result[18] = sum_on(account, today[1])
+    result[19] = today[2]
     return result
   end
 
-  local function answer(call, reason, directive, known)
+  local function valid_ms(left)
+    return left < LEASE_MS and left or LEASE_MS
+  end
+
+  local function answer(call, reason, known, directive, left)
     local settled = call[C_STATE] == SETTLED
-    local left, valid = 0, 0
-    if directive ~= DIRECTIVE.HANG_UP then
-      left = left_ms(call)
-      valid = min(LEASE_MS, left)
+    if directive == DIRECTIVE.HANG_UP then
+      left = 0
     end
     return {
-      CODE.OK, reason, directive, call[C_STATE], call[C_RESERVED], left, valid, call[C_RATED],
-      call[C_CHARGED], call[C_OVERRUN], settled and call[C_N] or 0, call[C_PIN], call[C_USAGE],
+      CODE.OK, reason, directive, call[C_STATE], call[C_RESERVED], left, valid_ms(left), call[C_RATED],
+      call[C_CHARGED], overrun_of(call), settled and call[C_N] or 0, call[C_PIN], call[C_USAGE],
       known, 0, 0, 0, 0, 0, settled and call[C_OUTCOME] or 0, settled and days_of(call) or {},
       call[C_MODEL],
     }
   end
 
   -- A refusal that leaves no call behind.
-  local function answer_refusal(account, tenant, reason, today)
+  local function answer_refusal(account, reason, today)
     local result = {
       CODE.OK, reason, DIRECTIVE.HANG_UP, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0, 0, 0, 0, {},
       '',
     }
-    return explain(result, account, tenant, nil, today)
+    return explain(result, account, nil, today)
   end
 
-  local function answer_refused_call(account, tenant, call, reason, known, today)
-    local result = answer(call, reason, DIRECTIVE.HANG_UP, known)
-    return explain(result, account, tenant, call, today)
+  local function answer_refused_call(account, call, reason, known, today)
+    local result = answer(call, reason, known, DIRECTIVE.HANG_UP, 0)
+    return explain(result, account, call, today)
   end
 
   local function new_call(op, parties, assistant, fee, burn, free_ms)
     return {
-      AUTHORIZED, op[6], op[7], parties, assistant, NOW, NOW + LEASE_MS, NONE, 0, 0, 0, 0, 0, 0, '',
-      fee, burn, free_ms, 0, 0,
+      false, AUTHORIZED, '', 0, '', 0, NOW, NOW + LEASE_MS, NONE, 0, 0, 0, 0, 0, fee, burn, free_ms,
+      '', op[6], op[7], parties, assistant,
     }
   end
 
@@ -76,17 +58,17 @@ do
     return call[C_STATE] == DEBITED or call[C_MODEL] ~= model or call[C_PARTIES] ~= parties
   end
 
-  function save(tenant, member)
-    dirty_accounts[tenant], dirty_calls[member] = true, true
+  function save(account, call)
+    account[CHANGED], call[CHANGED] = true, true
   end
 
   -- The first reason, in order of precedence, why funds or concurrency refuse a start.
-  local function funds_reason(account, tenant, call, op, today, others)
+  local function funds_reason(account, call, op, today, others)
     local target, min_start = op[10], op[11]
     if target > 0 then
       if available(account) < min_start then
         return REASON.INSUFFICIENT_BALANCE
-      elseif cap_room(account, tenant, today) < min_start then
+      elseif cap_room(account, today) < min_start then
         return REASON.DAILY_CAP_REACHED
       elseif call_room(account, call) < min_start then
         return REASON.CALL_COST_LIMIT
@@ -98,75 +80,69 @@ do
     return REASON.NONE
   end
 
-  local function reserve_target(account, tenant, call, op, today)
+  local function reserve_target(account, call, op, today)
     local target = op[10]
-    local add = max(0, min(target, room(account, tenant, call, today)))
+    local add = max(0, min(target, room(account, call, today)))
     hold(account, call, add)
     return add < target
   end
 
-  local function answer_settled_authorize(account, tenant, call, op, today)
+  local function answer_settled_authorize(account, call, op, today)
     local reason = REASON.CALL_ALREADY_SETTLED
     if account[SUSPENDED] == 1 then
       reason = REASON.TENANT_SUSPENDED
     elseif op[14] == 1 then
       reason = REASON.UNKNOWN_MODEL
     end
-    return answer_refused_call(account, tenant, call, reason, 1, today)
+    return answer_refused_call(account, call, reason, 1, today)
   end
 
-  local function report_of_authorize(op)
-    return {
-      total = op[16], weight = op[17], usage = op[18], elapsed_ms = op[19], free_ms = op[20],
-    }
+  local function report_authorize(op, account, call, today)
+    return take_report(account, call, op[16], op[17], op[18], op[19], op[20], today)
   end
 
   -- Decides whether a call that has told its usage goes on; a refused one stays, with nothing held.
-  local function decide_going_on(account, tenant, call, op, today, known)
+  local function decide_going_on(account, call, op, today, known)
     local reason = account[SUSPENDED] == 1 and REASON.TENANT_SUSPENDED
-      or funds_reason(account, tenant, call, op, today, account[ACTIVE_CALLS] - 1)
+      or funds_reason(account, call, op, today, account[ACTIVE_CALLS] - 1)
     if reason ~= REASON.NONE then
       if not is_refused(call) then
         call[C_FLAGS] = call[C_FLAGS] + FLAG_REFUSED
       end
-      return answer_refused_call(account, tenant, call, reason, known, today)
+      return answer_refused_call(account, call, reason, known, today)
     end
     if is_refused(call) then
       call[C_FLAGS] = call[C_FLAGS] - FLAG_REFUSED
     end
-    local short = not is_ended(call) and reserve_target(account, tenant, call, op, today)
-    local directive = directive_of(account, tenant, call, short, today)
-    return answer(call, REASON.NONE, directive, known)
+    local short = not is_ended(call) and reserve_target(account, call, op, today)
+    return answer(call, REASON.NONE, known, grant_of(account, call, today, false, short))
   end
 
-  local function authorize_again(op, account, call, member, today)
+  local function authorize_again(op, account, call, today)
     local tenant, has_usage, moved = op[2], op[15] == 1, false
     if is_other_call(call, op[7], op[8]) then
       return refuse(CODE.KEY_REUSED)
     elseif call[C_STATE] == SETTLED then
-      return answer_settled_authorize(account, tenant, call, op, today)
+      return answer_settled_authorize(account, call, op, today)
     elseif has_usage and call[C_PIN] ~= op[6] then
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
-    save(tenant, member)
+    save(account, call)
     if has_usage then
-      moved = select(2, take_report(account, tenant, call, report_of_authorize(op), today))
+      moved = select(2, report_authorize(op, account, call, today))
     end
     local result
     if call[C_STATE] == EXPIRED then
-      result = answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
+      result = answer(call, REASON.NONE, 1, DIRECTIVE.HANG_UP, 0)
     else
       renew_lease(call)
       if is_refused(call) then
-        result = decide_going_on(account, tenant, call, op, today, 1)
+        result = decide_going_on(account, call, op, today, 1)
       else
-        local short = is_bounded(account, tenant, today)
         if has_usage then
           call[C_STATE] = ACTIVE
-          short = extend(account, tenant, call, today)
         end
-        local directive = directive_of(account, tenant, call, short, today)
-        result = answer(call, REASON.NONE, directive, 1)
+        result = answer(call, REASON.NONE, 1, grant_of(account, call, today, has_usage, false))
       end
     end
     if moved then
@@ -180,15 +156,15 @@ do
     calls[member] = call
     account[ACTIVE_CALLS] = account[ACTIVE_CALLS] + 1
     leases[member] = NOW + LEASE_MS + GRACE_MS
-    save(op[2], member)
+    save(account, call)
     return call
   end
 
   local function reopen(op, account, member, today)
     local tenant, call = op[2], open_call(op, account, member)
     call[C_STATE] = ACTIVE
-    local _, moved = take_report(account, tenant, call, report_of_authorize(op), today)
-    local result = decide_going_on(account, tenant, call, op, today, 0)
+    local _, moved = report_authorize(op, account, call, today)
+    local result = decide_going_on(account, call, op, today, 0)
     if moved then
       note_crossings(account, tenant, pace_of(call), today)
     end
@@ -196,10 +172,10 @@ do
   end
 
   function authorize(op, account, today)
-    local tenant, member = op[2], member_of(op[2], op[3])
+    local member = member_of(op[2], op[3])
     local call = calls[member]
     if call then
-      return authorize_again(op, account, call, member, today)
+      return authorize_again(op, account, call, today)
     elseif last_n - posted_n >= MAX_OUTBOX then
       return refuse(CODE.OUTBOX_FULL)
     end
@@ -209,68 +185,76 @@ do
       return reopen(op, account, member, today)
     end
     if reason == REASON.NONE then
-      reason = funds_reason(account, tenant, nil, op, today, account[ACTIVE_CALLS])
+      reason = funds_reason(account, nil, op, today, account[ACTIVE_CALLS])
     end
     if reason ~= REASON.NONE then
-      return answer_refusal(account, tenant, reason, today)
+      return answer_refusal(account, reason, today)
     end
     call = open_call(op, account, member)
-    local short = reserve_target(account, tenant, call, op, today)
-    local directive = directive_of(account, tenant, call, short, today)
-    return answer(call, REASON.NONE, directive, 0)
+    local short = reserve_target(account, call, op, today)
+    return answer(call, REASON.NONE, 0, grant_of(account, call, today, false, short))
   end
 
-  local function report_of(op)
-    return { total = op[8], weight = op[9], usage = op[10], elapsed_ms = op[11], free_ms = op[12] }
+  -- The answer to a charge that was taken as it is: what the caller has said itself is left out.
+  -- An array of seven whole numbers, written at once.
+  local function plain_answer(call, directive, left)
+    if directive == DIRECTIVE.HANG_UP then
+      left = 0
+    end
+    return struct.pack(
+      '>BBBBI8BI8BI8BI8BI8', 0x97, CODE.OK, directive, 0xcf, call[C_RESERVED], 0xcf, left, 0xcf,
+      valid_ms(left), 0xcf, call[C_RATED], 0xcf, call[C_CHARGED]
+    )
   end
 
-  function charge(op, account, today)
-    local tenant, member = op[2], member_of(op[2], op[3])
-    local call = calls[member]
+  -- Its operation names the member in place of the call. Returns the answer, packed when plain.
+  function charge(op, account, today, call)
     if not call then
       return refuse(CODE.CALL_MISSING)
     elseif call[C_STATE] == SETTLED then
-      return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
+      return answer(call, REASON.NONE, 1, DIRECTIVE.HANG_UP, 0)
     elseif call[C_PIN] ~= op[6] or call[C_MODEL] ~= op[7] then
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
-    local lower, moved = take_report(account, tenant, call, report_of(op), today)
-    local directive = DIRECTIVE.HANG_UP
-    if call[C_STATE] ~= EXPIRED then
+    local usage = op[10]
+    local lower, moved = take_report(
+      account, call, op[8], op[9], usage, op[11], op[12], today
+    )
+    local running, directive, left = call[C_STATE] ~= EXPIRED, DIRECTIVE.HANG_UP, 0
+    if running then
       call[C_STATE] = ACTIVE
-      renew_lease(call)
-      local short = extend(account, tenant, call, today)
-      directive = directive_of(account, tenant, call, short, today)
+      call[C_LEASE_UNTIL] = NOW + LEASE_MS
+      directive, left = grant_of(account, call, today, true, false)
     end
-    save(tenant, member)
-    local result = answer(call, REASON.NONE, directive, lower and 1 or 0)
+    account[CHANGED], call[CHANGED] = true, true
     if moved then
-      note_crossings(account, tenant, pace_of(call), today)
+      note_crossings(account, op[2], pace_of(call), today)
     end
-    return result
+    if running and not lower and call[C_USAGE] == usage then
+      return plain_answer(call, directive, left)
+    end
+    return answer(call, REASON.NONE, lower and 1 or 0, directive, left)
   end
 
   -- Gives back what a correction takes off: overrun first, then charged; the day's spend only for
   -- what this call charged today. When the free period ended since the last report, there is
   -- nothing to give back but a rise to charge. Returns whether that moved money.
-  local function correct(account, tenant, call, report, today)
-    call[C_ELAPSED] = max(call[C_ELAPSED], report.elapsed_ms)
-    call[C_FREE_MS] = report.free_ms
-    accept_usage(call, report)
+  local function correct(op, account, call, today)
+    call[C_ELAPSED] = max(call[C_ELAPSED], op[11])
+    call[C_FREE_MS] = op[12]
+    accept_usage(call, op[8], op[9], op[10])
     local effective = effective_total(call)
     local difference = call[C_RATED] - effective
     if difference > 0 then
-      local off_overrun = min(difference, call[C_OVERRUN])
-      local back = difference - off_overrun
-      call[C_OVERRUN] = call[C_OVERRUN] - off_overrun
+      local back = difference - min(difference, overrun_of(call))
       move(account, call, -back)
-      local off_today = min(back, spent_on(call, today[2]))
+      local off_today = min(back, sum_on(call, today[1]))
       if off_today > 0 then
-        spend_today(tenant, call, -off_today, today)
+        spend_today(account, call, -off_today, today)
       end
       call[C_RATED] = effective
     end
-    return difference < 0 and take(account, tenant, call, -difference, today)
+    return difference < 0 and take(account, call, -difference, today)
   end
 
   -- Ends the reservation of a call, once: by settle or by expiry.
@@ -281,21 +265,32 @@ do
     end
   end
 
+  -- What the ledger needs of a closed call.
+  local function posting_of(call)
+    return {
+      call[C_PIN], call[C_MODEL], call[C_PARTIES], call[C_ASSISTANT], call[C_AUTHORIZED_AT],
+      call[C_ELAPSED], call[C_RATED], call[C_CHARGED], overrun_of(call), call[C_USAGE],
+      call[C_FREE_MS], days_of(call), call[C_DIGEST], call[C_TIMES], call[C_OUTCOME],
+    }
+  end
+
   -- Closes a call and queues its posting.
   function close(tenant, call_id, call, digest, times, outcome)
     call[C_STATE] = SETTLED
     call[C_DIGEST], call[C_TIMES], call[C_OUTCOME] = digest, times, outcome
     call[C_N], call[C_CONFIRMED] = last_n + 1, 0
-    append_entry(EVENT.SETTLED, tenant, call_id, call)
+    append_entry(EVENT.SETTLED, tenant, call_id, posting_of(call))
     leases[member_of(tenant, call_id)] = NOW + RETENTION_MS
   end
 
   local function settle_now(op, account, call, today)
-    local tenant, report, moved = op[2], report_of(op), false
-    if op[18] == 1 and compare_report(call, report) < 0 then
-      moved = correct(account, tenant, call, report, today)
+    local tenant, total, weight, moved = op[2], op[8], op[9], false
+    if op[18] == 1 and compare_report(call, total, weight) < 0 then
+      moved = correct(op, account, call, today)
     else
-      moved = select(2, take_report(account, tenant, call, report, today))
+      moved = select(
+        2, take_report(account, call, total, weight, op[10], op[11], op[12], today)
+      )
     end
     local pace = pace_of(call)
     release(account, call)
@@ -306,7 +301,7 @@ do
   end
 
   function settle(op, account, today)
-    local tenant, member = op[2], member_of(op[2], op[3])
+    local member = member_of(op[2], op[3])
     local call = calls[member]
     if not call then
       if op[19] == 0 then
@@ -321,13 +316,13 @@ do
       if call[C_DIGEST] ~= '' and call[C_DIGEST] ~= op[15] then
         return refuse(CODE.KEY_REUSED)
       end
-      return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
+      return answer(call, REASON.NONE, 1, DIRECTIVE.HANG_UP, 0)
     elseif call[C_PIN] ~= op[6] then
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
     settle_now(op, account, call, today)
-    save(tenant, member)
-    return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 0)
+    save(account, call)
+    return answer(call, REASON.NONE, 0, DIRECTIVE.HANG_UP, 0)
   end
 
   local function copy_of(record)
@@ -340,28 +335,26 @@ do
 
   -- What a heartbeat would answer now, on copies.
   function look_grant(op, account, today)
-    local tenant, call = op[2], calls[member_of(op[2], op[3])]
+    local call = calls[member_of(op[2], op[3])]
     if not call or call[C_STATE] == DEBITED then
       return refuse(CODE.CALL_MISSING)
     elseif call[C_STATE] >= EXPIRED then
-      return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
+      return answer(call, REASON.NONE, 1, DIRECTIVE.HANG_UP, 0)
     end
     account, call = copy_of(account), copy_of(call)
-    local short = extend(account, tenant, call, today)
-    return answer(call, REASON.NONE, directive_of(account, tenant, call, short, today), 1)
+    return answer(call, REASON.NONE, 1, grant_of(account, call, today, true, false))
   end
 
   function end_call(op, account)
-    local tenant, member = op[2], member_of(op[2], op[3])
-    local call = calls[member]
+    local call = calls[member_of(op[2], op[3])]
     if not call or call[C_STATE] == DEBITED then
       return refuse(CODE.CALL_MISSING)
     end
     if call[C_STATE] <= ACTIVE and not is_ended(call) then
       call[C_FLAGS] = call[C_FLAGS] + FLAG_ENDED
-      save(tenant, member)
-      announce(tenant, op[3], CHANGE.ENDED)
+      save(account, call)
+      announce(op[2], op[3], CHANGE.ENDED)
     end
-    return answer(call, REASON.NONE, DIRECTIVE.HANG_UP, 1)
+    return answer(call, REASON.NONE, 1, DIRECTIVE.HANG_UP, 0)
   end
 end

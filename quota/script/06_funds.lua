@@ -1,0 +1,214 @@
+-- Money: rooms, taking it, the pace of a call, extending its reservation, crossings.
+-- `today` is {date, end of the day in ms}.
+
+local function available(account)
+  return account[BALANCE] + account[CREDIT_LIMIT] - account[RESERVED]
+end
+
+local function cap_room(account, today)
+  if account[DAILY_CAP] == NONE then
+    return MAX_WHOLE
+  end
+  return account[DAILY_CAP] - sum_on(account, today[1]) - account[RESERVED]
+end
+
+local function call_room(account, call)
+  if account[CALL_COST_LIMIT] == NONE then
+    return MAX_WHOLE
+  end
+  return account[CALL_COST_LIMIT] - (call and call[C_CHARGED] + call[C_RESERVED] or 0)
+end
+
+local function room(account, call, today)
+  local least, other = available(account), cap_room(account, today)
+  if other < least then
+    least = other
+  end
+  other = call_room(account, call)
+  return other < least and other or least
+end
+
+-- Moves `amount` (negative: back) from the tenant's money to what the call was charged.
+local function move(account, call, amount)
+  account[BALANCE] = account[BALANCE] - amount
+  account[UNPOSTED] = account[UNPOSTED] + amount
+  call[C_CHARGED] = call[C_CHARGED] + amount
+end
+
+local function spend_today(account, call, amount, today)
+  add_on(account, today[1], amount, true)
+  add_on(call, today[1], amount)
+end
+
+local function charge_today(account, call, amount, today)
+  move(account, call, amount)
+  spend_today(account, call, amount, today)
+end
+
+local function hold(account, call, amount)
+  account[RESERVED] = account[RESERVED] + amount
+  call[C_RESERVED] = call[C_RESERVED] + amount
+end
+
+-- Charges a rise of the rated total; returns whether money moved.
+local function take(account, call, rise, today)
+  call[C_RATED] = call[C_RATED] + rise
+  local held = call[C_RESERVED]
+  if rise < held then
+    held = rise
+  end
+  if held > 0 then
+    hold(account, call, -held)
+    charge_today(account, call, held, today)
+    if held == rise then
+      return true
+    end
+  end
+  local fits = max(0, min(rise - held, room(account, call, today)))
+  if fits > 0 then
+    charge_today(account, call, fits, today)
+  end
+  return held + fits > 0
+end
+
+local function overrun_of(call)
+  return call[C_RATED] - call[C_CHARGED]
+end
+
+local function effective_total(call)
+  return call[C_ELAPSED] < call[C_FREE_MS] and 0 or call[C_GROSS]
+end
+
+-- Compares a report with the highest one so far: 1 higher, 0 equal, -1 lower.
+local function compare_report(call, total, weight)
+  local a, b = total, call[C_GROSS]
+  if a == b then
+    a, b = weight, call[C_WEIGHT]
+  end
+  return a > b and 1 or a < b and -1 or 0
+end
+
+local function accept_usage(call, total, weight, usage)
+  call[C_GROSS], call[C_WEIGHT], call[C_USAGE] = total, weight, usage
+end
+
+-- Takes a report in; returns whether it was lower than the highest, and whether money moved.
+local function take_report(account, call, total, weight, usage, elapsed_ms, free_ms, today)
+  local order = compare_report(call, total, weight)
+  if elapsed_ms > call[C_ELAPSED] then
+    call[C_ELAPSED] = elapsed_ms
+  end
+  call[C_FREE_MS] = free_ms
+  if order > 0 then
+    accept_usage(call, total, weight, usage)
+  end
+  local rise, moved = effective_total(call) - call[C_RATED], false
+  if rise > 0 then
+    moved = take(account, call, rise, today)
+  end
+  return order < 0, moved
+end
+
+-- Micros per second, by the call's own usage once that says something; 0 for a free call.
+local function pace_of(call)
+  local pace, elapsed = call[C_BURN], call[C_ELAPSED]
+  if pace > 0 and elapsed >= OWN_PACE_AFTER_MS then
+    local own = call[C_GROSS] - call[C_FEE]
+    if own > 0 then
+      pace = ceil_div(own * 1000, elapsed)
+    end
+  end
+  return pace < MAX_PACE and pace or MAX_PACE
+end
+
+local function is_ended(call)
+  return call[C_FLAGS] % 2 == FLAG_ENDED
+end
+
+local function is_refused(call)
+  return call[C_FLAGS] >= FLAG_REFUSED
+end
+
+-- Whether the tenant's bounds no longer allow anything new: after a lowering or a suspension.
+local function is_bounded(account, today)
+  return account[SUSPENDED] == 1 or available(account) < 0 or cap_room(account, today) < 0
+end
+
+local grant_of
+do
+  -- What is used but not charged, because the free period still runs.
+  local function outstanding(call)
+    if call[C_ELAPSED] < call[C_FREE_MS] then
+      return max(call[C_GROSS], call[C_FEE]) - call[C_RATED]
+    end
+    return 0
+  end
+
+  -- Extends a reservation that is below the low-water mark; returns whether it stays short.
+  local function extend(account, call, today, pace, owed)
+    local missing = ceil_div(pace * RESERVE_MS, 1000) + owed - call[C_RESERVED]
+    local add = min(missing, room(account, call, today))
+    if add > 0 then
+      hold(account, call, add)
+    end
+    return add < missing
+  end
+
+  local function grant_of_free(account, call)
+    if account[SUSPENDED] == 0 then
+      return DIRECTIVE.CONTINUE, LEASE_MS
+    end
+    return call[C_RESERVED] == 0 and DIRECTIVE.HANG_UP or DIRECTIVE.FINISH, LEASE_MS
+  end
+
+  -- What the call may do now: its directive, and how long its reservation lasts. With `extends` the
+  -- reservation is extended first; `short` says that an earlier step got less than it wanted.
+  function grant_of(account, call, today, extends, short)
+    if call[C_FLAGS] ~= 0 then
+      return DIRECTIVE.HANG_UP, 0
+    end
+    local pace, owed = pace_of(call), outstanding(call)
+    if pace == 0 then
+      return grant_of_free(account, call)
+    end
+    local bounded, low = is_bounded(account, today), ceil_div(pace * LOW_WATER_MS, 1000) + owed
+    -- What fits leaves no bound exceeded, so an extension changes nothing about `bounded`.
+    if extends and not bounded and call[C_RESERVED] < low then
+      short = extend(account, call, today, pace, owed)
+    end
+    local reserved = call[C_RESERVED]
+    if reserved == 0 then
+      return DIRECTIVE.HANG_UP, 0
+    end
+    local directive = short and DIRECTIVE.WARN or DIRECTIVE.CONTINUE
+    if bounded or reserved < low then
+      directive = DIRECTIVE.FINISH
+    end
+    return directive, reserved > owed and floor((reserved - owed) * 1000 / pace) or 0
+  end
+end
+
+-- Queues the lines that a movement of money has crossed, each once until it is re-armed.
+local function note_crossings(account, tenant, pace, today)
+  local shortest = ceil_div(pace * MIN_START_MS, 1000)
+  if shortest < 1 then
+    shortest = 1
+  end
+  if account[LOW_THRESHOLD] ~= NONE and account[BALANCE] < account[LOW_THRESHOLD]
+      and account[LOW_SENT] == 0 then
+    account[LOW_SENT] = 1
+    append_entry(EVENT.LOW_BALANCE, tenant, '', account[BALANCE], account[LOW_THRESHOLD])
+  end
+  local funds = account[BALANCE] + account[CREDIT_LIMIT]
+  if funds < shortest and account[EXHAUSTED_SENT] == 0 then
+    account[EXHAUSTED_SENT] = 1
+    append_entry(EVENT.BALANCE_EXHAUSTED, tenant, '', account[BALANCE], account[CREDIT_LIMIT])
+  end
+  if today and account[DAILY_CAP] ~= NONE and account[CAP_SENT_ON] ~= today[1] then
+    local spent = sum_on(account, today[1])
+    if account[DAILY_CAP] - spent < shortest then
+      account[CAP_SENT_ON] = today[1]
+      append_entry(EVENT.DAILY_CAP_REACHED, tenant, '', spent, account[DAILY_CAP])
+    end
+  end
+end
