@@ -49,7 +49,7 @@ check: $(VENV)/.installed check-stubs ## format, lint, types, protos, architectu
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
 .PHONY: bench
-bench: $(VENV)/.installed ## measure throughput beside a bare echo; QUICK=1 takes a minute
+bench: $(VENV)/.installed ## measure everything beside its ceiling, 35 minutes; QUICK=1: three
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: format

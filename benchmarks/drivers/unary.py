@@ -1,20 +1,18 @@
-"""A gateway in a process of its own: distinct calls, a fixed number in flight, latencies taken.
+"""Unary requests of distinct calls, a fixed number in flight, latencies taken.
 
-`python -m benchmarks.rig.driver` reads a job and writes figures by method, both as JSON.
+`python -m benchmarks.drivers.unary` answers with figures by method.
 """
 
 import asyncio
-import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import uvloop
 
+from benchmarks.drivers.job import Job, Target, drive
 from benchmarks.figures import percentile
 from benchmarks.rig import messages
 from benchmarks.rig.processor import Stopwatch
@@ -26,29 +24,20 @@ WARM_UP_CALLS = 100
 
 
 @dataclass(frozen=True)
-class Job:
-    """What to do: `calls` calls are authorized, charged so often, and settled, phase by phase."""
+class UnaryJob(Job):
+    """`calls` calls are authorized, charged so often, and settled, phase by phase."""
 
-    address: str
-    key: str
-    tenants: Sequence[str]
-    prefix: str
+    target: Target
     calls: int
     charges_per_call: int
     concurrency: int
     channels: int
-    # Whose processor time is counted, by name.
-    watched: dict[str, int]
-
-    def packed(self) -> bytes:
-        """The job for a driver's standard input."""
-        return json.dumps(asdict(self)).encode()
 
 
 Phase = tuple[str, list[Any]]
 
 
-def phases(job: Job, prefix: str, calls: int) -> list[Phase]:
+def phases(job: UnaryJob, prefix: str, calls: int) -> list[Phase]:
     """The methods in their order, each with all its requests, made before the clock runs."""
     named = [(job.tenants[i % len(job.tenants)], f"{prefix}-{i:06}") for i in range(calls)]
     steps = range(1, job.charges_per_call + 1)
@@ -71,7 +60,7 @@ def is_good(reply: Any) -> bool:
 class Gateway:
     """A few connections to one server."""
 
-    def __init__(self, job: Job, channels: Sequence[grpc.aio.Channel]) -> None:
+    def __init__(self, job: UnaryJob, channels: Sequence[grpc.aio.Channel]) -> None:
         self._job = job
         self._stubs = [pb_grpc.CallAuthorizationServiceStub(each) for each in channels]
         self._metadata = (("authorization", f"Bearer {job.key}"),)
@@ -80,7 +69,7 @@ class Gateway:
         """Send a phase's requests and measure. An error or a refusal raises."""
         method, requests = phase
         waiting, latencies_s = iter(requests), list[float]()
-        stopwatch, own = Stopwatch(self._job.watched), time.process_time()
+        stopwatch, own = Stopwatch(self._job.target.watched), time.process_time()
         started = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(self._job.concurrency):
@@ -105,12 +94,12 @@ class Gateway:
                 raise RuntimeError(f"a call was not served: {reply}")
 
 
-async def run(job: Job) -> dict[str, dict[str, float]]:
+async def run(job: UnaryJob) -> dict[str, dict[str, float]]:
     """The figures of each method."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with AsyncExitStack() as stack:
         channels = [
-            await stack.enter_async_context(grpc.aio.insecure_channel(job.address, options))
+            await stack.enter_async_context(grpc.aio.insecure_channel(job.target.address, options))
             for _ in range(job.channels)
         ]
         gateway = Gateway(job, channels)
@@ -120,11 +109,5 @@ async def run(job: Job) -> dict[str, dict[str, float]]:
         return {phase[0]: await gateway.drive(phase) for phase in prepared}
 
 
-def main() -> None:
-    """Do the job on standard input."""
-    job = Job(**json.load(sys.stdin))
-    json.dump(uvloop.run(run(job)), sys.stdout)
-
-
 if __name__ == "__main__":
-    main()
+    drive(UnaryJob, run)
