@@ -1,44 +1,75 @@
-"""The command: starts the bench, asks every question, shows and writes what was found."""
+"""The command: asks every question, shows and writes what was found."""
 
 import argparse
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
-from benchmarks import machine, profiling
-from benchmarks.plan import FULL, QUICK, Plan
-from benchmarks.questions import distinct_calls, packed_batches, saturation
+from benchmarks import machine, plots
+from benchmarks.figures import Answer
+from benchmarks.plan import FULL, QUICK, SHORT_SOAK_S, Plan
+from benchmarks.questions import (
+    distinct_calls,
+    drain,
+    growth,
+    hot_tenant,
+    latency,
+    memory,
+    packed_batches,
+    saturation,
+    soak,
+    stream,
+    telemetry,
+)
 from benchmarks.report import RESULTS, Report
-from benchmarks.rig import h2load
-from benchmarks.rig.bench import started_bench
-from benchmarks.rig.children import ChildFailed
-from benchmarks.rig.service import scratch_place
+from benchmarks.rig.bench import Run
 from server import logs
 
-NO_H2LOAD = (
-    "h2load is not on PATH (Debian, Ubuntu: apt install nghttp2-client): saturation was not "
-    "measured, and the headline is what the Python driver reached."
-)
+Ask = Callable[[Run], Awaitable[list[Answer]]]
+
+QUESTIONS: dict[str, Ask] = {
+    "unary": saturation.ask,
+    "distinct": distinct_calls.ask,
+    "packed": packed_batches.ask,
+    "stream": stream.ask,
+    "latency": latency.ask,
+    "drain": drain.ask,
+    "growth": growth.ask,
+    "memory": memory.ask,
+    "hot_tenant": hot_tenant.ask,
+    "telemetry": telemetry.ask,
+    "soak": soak.ask,
+}
+SOAK_MARGIN_S = 300.0
 
 
 def main() -> None:
-    """Measure; the exit status tells whether that worked, not whether the aim was reached."""
+    """Measure; the exit status tells whether every question was answered, not whether an aim was
+    reached.
+    """
     arguments = _arguments()
     console = Console()
-    logs.configure("warning", "console")
+    logs.configure("error", "console")
     try:
-        asyncio.run(_run(QUICK if arguments.quick else FULL, arguments.profile, console))
-    except (ChildFailed, TimeoutError) as error:
-        console.print(f"the benchmark failed: {error}", style="red", markup=False)
-        sys.exit(1)
+        failed = asyncio.run(_run(arguments, console))
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped")
         sys.exit(130)
+    sys.exit(1 if failed else 0)
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,39 +78,86 @@ def _arguments() -> argparse.Namespace:
         "--quick",
         action="store_true",
         default=os.environ.get("QUICK", "0") not in ("", "0"),
-        help="less of everything, within a minute; QUICK=1 does the same",
+        help="less of everything, within three minutes, without the soak; QUICK=1 does the same",
     )
+    parser.add_argument(
+        "--only",
+        type=chosen,
+        default=list(QUESTIONS),
+        metavar="NAMES",
+        help=f"which questions, separated by commas: {', '.join(QUESTIONS)}",
+    )
+    parser.add_argument("--soak-seconds", type=float, help="how long the soak lasts")
     parser.add_argument(
         "--profile", action="store_true", help="also watch the worker under load with py-spy"
     )
     return parser.parse_args()
 
 
-async def _run(plan: Plan, profile: bool, console: Console) -> None:
+def chosen(names: str) -> list[str]:
+    """The questions of a list of names, in our order. Raises ArgumentTypeError."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = set(wanted) - QUESTIONS.keys()
+    if unknown or not wanted:
+        raise argparse.ArgumentTypeError(
+            f"unknown: {', '.join(sorted(unknown)) or 'nothing'}; there are {', '.join(QUESTIONS)}"
+        )
+    return [name for name in QUESTIONS if name in wanted]
+
+
+def _plan(arguments: argparse.Namespace) -> tuple[Plan, Sequence[str]]:
+    plan: Plan = QUICK if arguments.quick else FULL
+    names: list[str] = arguments.only
+    if arguments.soak_seconds is not None:
+        plan = plan._replace(soak_s=arguments.soak_seconds)
+    elif not plan.soak_s and len(names) < len(QUESTIONS):
+        plan = plan._replace(soak_s=SHORT_SOAK_S)
+    return plan, [name for name in names if name != "soak" or plan.soak_s]
+
+
+async def _run(arguments: argparse.Namespace, console: Console) -> bool:
+    """Whether a question failed."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with asyncio.timeout(plan.limit_s):
-        report = await _measure(plan, profile, console)
-    report.show(console)
-    if h2load.found() is None:
-        console.print(NO_H2LOAD, style="yellow")
-    path = report.write()
-    console.print(f"written to {path.relative_to(machine.ROOT)}")
-
-
-async def _measure(plan: Plan, profile: bool, console: Console) -> Report:
+    plan, names = _plan(arguments)
     facts, taken_at, commit = machine.described(), datetime.now(UTC), machine.commit()
-    headline = saturation.NAME if h2load.found() else "unary Charge, distinct calls"
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    answers = []
-    with scratch_place() as place, Progress(*columns, console=console) as progress:
-        async with started_bench(plan, place, progress) as bench:
-            if h2load.found():
-                answers.append(await saturation.ask(bench))
-            answers += await distinct_calls.ask(bench)
-            if profile and h2load.found():
-                name = f"{taken_at:%Y%m%dT%H%M%SZ}-{commit}-profile"
-                await profiling.take_profile(bench, RESULTS / name)
-        answers.append(await packed_batches.ask(plan, place, progress))
-    return Report(taken_at, plan.name, commit, facts, answers, headline)
+    directory = RESULTS / f"{taken_at:%Y%m%dT%H%M%SZ}-{commit}"
+    answers: list[Answer] = []
+    failures: dict[str, str] = {}
+    ends_at = asyncio.get_running_loop().time() + plan.limit_s
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(SpinnerColumn(), *columns, TimeElapsedColumn(), console=console) as progress:
+        run = Run(plan, progress, directory if arguments.profile else None)
+        for name in names:
+            limit_s = min(_limit_s(plan, name), ends_at - asyncio.get_running_loop().time())
+            try:
+                async with asyncio.timeout(limit_s):
+                    answers += await QUESTIONS[name](run)
+            except Exception as error:  # the others are still asked
+                failures[name] = _told(error)
+                progress.console.print(
+                    f"{name} failed: {failures[name]}", style="red", markup=False
+                )
+    report = Report(taken_at, plan.name, commit, facts, answers, failures)
+    _finish(report, directory, console)
+    return bool(failures)
+
+
+def _limit_s(plan: Plan, name: str) -> float:
+    return plan.soak_s + SOAK_MARGIN_S if name == "soak" else plan.question_s
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, for people; of several failures the first that is none of a group."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".strip(": ")
+
+
+def _finish(report: Report, directory: Path, console: Console) -> None:
+    report.show(console)
+    report.write(directory)
+    for path in plots.draw(report, directory):
+        console.print(f"drawn: {path.name}", style="dim", highlight=False)
+    console.print(f"written to {directory.relative_to(machine.ROOT)}")

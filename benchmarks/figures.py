@@ -1,14 +1,57 @@
-"""Figures of one question: rounds of subjects of named numbers, their medians and ratios."""
+"""Figures of one question: rounds of subjects of named numbers, their medians, and what follows."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 SERVICE, ECHO = "service", "echo"
 
 # By name, the unit at the end: requests_per_s, worker_cpu_us, p99_ms.
 Figures = Mapping[str, float]
+Rounds = Sequence[Mapping[str, Figures]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A ratio, what was divided by what, and what it should be. `key` names it for programs."""
+
+    key: str
+    what: str
+    measured: float
+    ceiling: float
+    unit: str
+    beside: str
+    aim: float | None = None
+    # Whether the aim is a bound from above: a cost rather than a throughput.
+    at_most: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """What was measured beside its ceiling."""
+        return self.measured / self.ceiling if self.ceiling else math.nan
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the aim was reached; None when there is none."""
+        if self.aim is None:
+            return None
+        return self.ratio <= self.aim if self.at_most else self.ratio >= self.aim
+
+    def written(self) -> dict[str, object]:
+        """The finding as it is written down."""
+        return {
+            "key": self.key,
+            "what": self.what,
+            "ratio": round(self.ratio, 4),
+            "aim": self.aim,
+            "at_most": self.at_most,
+            "reached": self.reached,
+            "measured": round(self.measured, 3),
+            "ceiling": round(self.ceiling, 3),
+            "unit": self.unit,
+            "beside": self.beside,
+        }
 
 
 @dataclass(frozen=True)
@@ -18,7 +61,10 @@ class Answer:
     question: str
     notes: Sequence[str]
     # One entry a round, in the order of time; in each, figures by subject.
-    rounds: Sequence[Mapping[str, Figures]]
+    rounds: Rounds
+    findings: Sequence[Finding] = ()
+    # What is drawn besides: series of points by name.
+    series: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     def subjects(self) -> list[str]:
         """Who was measured, in the order of their first appearance."""
@@ -32,18 +78,12 @@ class Answer:
 
     def values(self, subject: str, name: str) -> list[float]:
         """One figure of one subject over the rounds that have it."""
-        rows = [each[subject] for each in self.rounds if subject in each]
-        return [row[name] for row in rows if name in row]
+        return values(self.rounds, subject, name)
 
     def median(self, subject: str, name: str) -> float | None:
         """Its median; None when it was not measured."""
-        values = self.values(subject, name)
-        return median(values) if values else None
-
-    def ratio(self, name: str) -> float | None:
-        """The service's median beside the echo's; None unless both were measured."""
-        service, echo = self.median(SERVICE, name), self.median(ECHO, name)
-        return service / echo if service is not None and echo else None
+        found = self.values(subject, name)
+        return median(found) if found else None
 
     def written(self) -> dict[str, object]:
         """The answer as it is written down."""
@@ -55,14 +95,9 @@ class Answer:
             }
             for subject in self.subjects()
         }
-        ratios = {
-            name: round(ratio, 4)
-            for name in self.names()
-            if (ratio := self.ratio(name)) is not None
-        }
         return {
             "notes": list(self.notes),
-            "ratios": ratios,
+            "findings": [each.written() for each in self.findings],
             "medians": medians,
             "rounds": [
                 {
@@ -71,12 +106,42 @@ class Answer:
                 }
                 for each in self.rounds
             ],
+            "series": {
+                name: [[round(x, 4), round(y, 4)] for x, y in points]
+                for name, points in self.series.items()
+            },
         }
+
+
+def values(rounds: Rounds, subject: str, name: str) -> list[float]:
+    """One figure of one subject over the rounds that have it."""
+    rows = [each[subject] for each in rounds if subject in each]
+    return [row[name] for row in rows if name in row]
+
+
+def middle(rounds: Rounds, subject: str, name: str) -> float:
+    """The median of a figure that was measured. Raises KeyError when it was not."""
+    found = values(rounds, subject, name)
+    if not found:
+        raise KeyError(f"{subject}: {name}")
+    return median(found)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that `share` of the sorted values do not exceed (nearest rank)."""
     return values[max(1, math.ceil(len(values) * share)) - 1]
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """By how much y rises for one x, by least squares; 0 for fewer than two different x."""
+    if not points:
+        return 0.0
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    if not spread:
+        return 0.0
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -5,10 +5,10 @@ import re
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.questions.saturation import WARM_UP_REQUESTS, load_up, whole
 from benchmarks.rig.bench import Bench
 from benchmarks.rig.children import ChildFailed, child
 
@@ -47,7 +47,7 @@ class Profile(NamedTuple):
         """The frames with most time, as text."""
         return "\n".join(
             [
-                f"{self.samples} samples of the busy event loop under saturating heartbeats",
+                f"{self.samples} samples of the busy event loop under saturating load",
                 "",
                 *_column("in the frame itself", self.own(), self.samples),
                 "",
@@ -61,30 +61,29 @@ class Profile(NamedTuple):
         return "".join(f"{stack} {count}\n" for stack, count in sorted(self.stacks.items()))
 
 
-async def take_profile(bench: Bench, path: Path) -> None:
-    """Watch the worker during one load; writes <path>.folded and <path>.txt.
+async def take_profile(bench: Bench, name: str, load: Callable[[], Awaitable[None]]) -> None:
+    """Watch the worker while a load runs; writes <name>.folded and <name>.txt among the profiles.
 
-    Its figures are not counted: watching slows the worker down.
+    The load's figures do not count: watching slows the worker down.
     """
-    plan = bench.plan
-    service = bench.subjects[1]
-    rate = (await load_up(bench, service, WARM_UP_REQUESTS)).requests_per_s
+    plan, directory = bench.plan, bench.run.profiles
+    assert directory is not None
+    directory.mkdir(parents=True, exist_ok=True)
     raw = bench.place / "profile.raw"
     command = (
         *(_py_spy(), "record", "--format", "raw", "--output", str(raw)),
         *("--native", "--threads"),
         *("--rate", str(plan.profile_hz), "--duration", str(int(plan.profile_s))),
-        *("--pid", str(bench.service.worker_pid)),
+        *("--pid", str(bench.service.worker_pids[0])),
     )
     log = bench.place / "py-spy.log"
     async with child("py-spy", *command, log=log) as watching:
-        requests = whole(rate * plan.profile_s * 0.9, plan.connections)
-        await load_up(bench, service, requests, timeout_s=plan.profile_s * 5)
+        await load()
         if await watching.wait(plan.profile_s + 30):
             raise watching.failed("could not watch the worker (it needs the right to trace it)")
     profile = read(raw.read_text())
-    path.with_name(f"{path.name}.folded").write_text(profile.folded())
-    path.with_name(f"{path.name}.txt").write_text(profile.table())
+    (directory / f"profile-{name}.folded").write_text(profile.folded())
+    (directory / f"profile-{name}.txt").write_text(profile.table())
 
 
 def read(folded: str) -> Profile:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 
@@ -24,7 +24,8 @@ class PagePosition(NamedTuple):
 class SettledCallRecord:
     """A settled call. The fields are those of `SettledCall`; `posted_at` is when it came here.
 
-    `settle_digest` is empty for a call that no Settle closed.
+    `settle_digest` is empty for a call that no Settle closed. `day` is the day of the settlement
+    in the tenant's zone at that moment.
     """
 
     tenant: str
@@ -55,6 +56,7 @@ class SettledCallRecord:
     epoch: int
     n: int
     posted_at: datetime
+    day: date
     late_usage: LateUsage | None
 
     @property

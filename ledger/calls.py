@@ -28,7 +28,7 @@ class Calls:
         """One call; None when the ledger does not hold it."""
         async with reading(self._pool) as connection:
             row = await connection.fetchrow(SQL["find_call"], tenant, call_id)
-        return None if row is None else _record(row)
+        return None if row is None else call_record(row)
 
     async def list(
         self,
@@ -47,7 +47,7 @@ class Calls:
             rows = await connection.fetch(
                 SQL["list_calls"], tenant, settled_from, settled_before, limit, *after
             )
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def record_late_usage(
         self, tenant: str, call_id: str, usage: Mapping[str, int], elapsed_ms: int | None
@@ -59,7 +59,8 @@ class Calls:
             )
 
 
-def _record(row: Row) -> SettledCallRecord:
+def call_record(row: Row) -> SettledCallRecord:
+    """A row with all columns of a call and of its late usage."""
     values: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS}
     late = row["late_quantities"]
     return SettledCallRecord(

@@ -6,9 +6,16 @@ LedgerError
 ├── NotKnown
 │   ├── UnknownTenant
 │   ├── UnknownCall
+│   ├── UnknownTransaction
 │   ├── TariffUnknown
-│   └── ApiKeyUnknown
+│   ├── ApiKeyUnknown
+│   ├── OrganisationUnknown
+│   ├── DocumentUnknown
+│   └── UnknownTopUp
 ├── TenantExists
+├── RateMissing           no exchange rate is set for a day and pair of currencies
+├── PaymentMismatch       a payment is not the one that was asked for
+├── WrongState            the state of a top-up does not allow it
 ├── NotAllowed            a value that the caller must change
 │   ├── TariffRejected        with the list of problems
 │   ├── UnknownMeter
@@ -19,7 +26,16 @@ LedgerError
 │   ├── LimitOutOfRange
 │   ├── TimeZoneUnknown
 │   ├── CurrencyMismatch
-│   └── ApiKeyMalformed
+│   ├── RateMalformed
+│   ├── ApiKeyMalformed
+│   └── RequisitesRejected    with the list of faults
+├── NotIssued             a document that cannot be written as things are
+│   ├── OrganisationArchived
+│   ├── OrganisationIsDraft   with the list of faults
+│   ├── PayerMissing
+│   ├── MonthNotOver
+│   ├── NothingCharged
+│   └── DocumentDiffers       it was issued before with other content
 ├── EpochChanged          the shard was rebuilt meanwhile
 ├── OutboxGap             an outbox entry is missing before this one
 ├── ShardCountMismatch    the installation was made with another number of shards
@@ -28,6 +44,8 @@ LedgerError
 """
 
 from collections.abc import Sequence
+
+from ledger.organisations.requisites import Fault
 
 
 class LedgerError(Exception):
@@ -54,8 +72,16 @@ class UnknownCall(NotKnown):
     """The ledger holds no such call."""
 
 
+class UnknownTransaction(NotKnown):
+    """The payment history has no such row."""
+
+
 class TariffUnknown(NotKnown):
     """There is no such tariff."""
+
+
+class UnknownTopUp(NotKnown):
+    """There is no such top-up."""
 
 
 class ApiKeyUnknown(NotKnown):
@@ -64,6 +90,28 @@ class ApiKeyUnknown(NotKnown):
 
 class TenantExists(LedgerError):
     """A tenant of this id was created by another request."""
+
+
+class RateMissing(LedgerError):
+    """No exchange rate from `base` to `quote` is set for the day or an earlier one."""
+
+    def __init__(self, base: str, quote: str) -> None:
+        super().__init__(f"no exchange rate from {base} to {quote} is set")
+        self.base, self.quote = base, quote
+
+
+class PaymentMismatch(LedgerError):
+    """A payment is not the one that was asked for: nothing was credited. `what` names it:
+    amount, currency, provider_ref or payment_ref.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the payment has another {what}")
+        self.what = what
+
+
+class WrongState(LedgerError):
+    """The state of a top-up does not allow what was asked; nothing was changed."""
 
 
 class NotAllowed(LedgerError):
@@ -118,6 +166,10 @@ class CurrencyMismatch(NotAllowed):
     """A tariff's currency is not its tenant's."""
 
 
+class RateMalformed(NotAllowed):
+    """The text is no exchange rate."""
+
+
 class ApiKeyMalformed(NotAllowed):
     """The text is not `tg_<key_id>_<secret>`."""
 
@@ -150,3 +202,51 @@ class MigrationRefused(LedgerError):
 
 class InvariantBroken(LedgerError):
     """The database refused a row that breaks a rule of the ledger; a bug, nothing was changed."""
+
+
+class OrganisationUnknown(NotKnown):
+    """The tenant has no such organisation."""
+
+
+class DocumentUnknown(NotKnown):
+    """The tenant has no such document."""
+
+
+class RequisitesRejected(NotAllowed):
+    """Requisites that cannot be, with everything that is wrong."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.field} {fault.must}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+class NotIssued(LedgerError):
+    """A document cannot be issued as things are; nothing was numbered."""
+
+
+class OrganisationArchived(NotIssued):
+    """The organisation is out of use."""
+
+
+class OrganisationIsDraft(NotIssued):
+    """The organisation is a draft; `faults` is what its requisites lack, if anything."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("the organisation is a draft: complete it and take the draft mark off")
+        self.faults = tuple(faults)
+
+
+class PayerMissing(NotIssued):
+    """The tenant has not chosen the organisation that its acts are made out to."""
+
+
+class MonthNotOver(NotIssued):
+    """The month has not ended in the tenant's time zone."""
+
+
+class NothingCharged(NotIssued):
+    """Nothing, or less than half a kopeck, was charged in the month."""
+
+
+class DocumentDiffers(NotIssued):
+    """A document of the same month, or for the same top-up, was issued with other content."""

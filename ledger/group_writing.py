@@ -3,11 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ledger.columns import columns
-from ledger.entry import Aside, PostedDebit, SettledCall
-from ledger.group import FUNDS, Plan, Posting
+from ledger.entry import Aside, ForcedReturn, PostedDebit, SettledCall
+from ledger.group import FUNDS, RECEIVABLE, Plan, Posting
 from ledger.json_text import json_object, json_pairs
 from ledger.pool import Connection, Row
 from ledger.sql import statements
@@ -17,8 +18,13 @@ SQL = statements("journal")
 
 Accounts = dict[tuple[str, str], int]  # ids by (name, currency)
 AccountIds = dict[str, int]  # by name, of one tenant or currency
+Days = dict[tuple[str, datetime], date]  # by tenant and moment
 
-CALL_COLUMNS = ("shard", "epoch", *SettledCall._fields)
+OF_A_TENANT = (FUNDS, RECEIVABLE)
+# In no zone does a day begin at another moment, and no change of a zone takes effect at one.
+DAYS_BEGIN_EVERY = timedelta(minutes=15)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CALL_COLUMNS = ("shard", "epoch", *SettledCall._fields, "day")
 POSTING_COLUMNS = (
     "shard", "epoch", "n", "tenant", "debit_account", "credit_account", "amount_micros", "kind",
     "call_id", "request_id", "reason",
@@ -30,11 +36,14 @@ async def write(
 ) -> None:
     """Writes what a plan holds; `funds` are the accounts of the plan's tenants."""
     if plan.calls:
-        call_rows = (_call_row(shard, epoch, call) for call in plan.calls)
+        days = await _days(connection, plan.calls)
+        call_rows = (_call_row(shard, epoch, call, days) for call in plan.calls)
         await _copy(connection, "calls", CALL_COLUMNS, call_rows)
     if plan.debits:
         rows: Iterable[Sequence[Any]] = (_request_row(shard, epoch, each) for each in plan.debits)
         await connection.execute(SQL["insert_requests"], *columns(rows))
+    if plan.returned:
+        await connection.execute(SQL["complete_returns"], *columns(plan.returned))
     if plan.postings:
         ids = await _account_ids(connection, plan, funds)
         posting_rows = (_posting_row(shard, epoch, each, ids) for each in plan.postings)
@@ -67,14 +76,26 @@ async def _account_ids(
             (posting.debit, posting.credit, currencies[posting.tenant]) for posting in plan.postings
         }
         for account in (debit, credit)
-        if account != FUNDS
+        if account not in OF_A_TENANT
     }
     of_currency: dict[str, AccountIds] = defaultdict(dict)
     for (account, currency), account_id in (
         await _installation_accounts(connection, needed)
     ).items():
         of_currency[currency][account] = account_id
-    return {row["tenant"]: {**of_currency[row["currency"]], FUNDS: row["id"]} for row in funds}
+    ids = {row["tenant"]: {**of_currency[row["currency"]], FUNDS: row["id"]} for row in funds}
+    for tenant, account_id in await _receivables(connection, plan):
+        ids[tenant][RECEIVABLE] = account_id
+    return ids
+
+
+async def _receivables(connection: Connection, plan: Plan) -> list[tuple[str, int]]:
+    tenants = [posting.tenant for posting in plan.postings if posting.debit == RECEIVABLE]
+    if not tenants:
+        return []
+    await connection.execute(SQL["insert_receivables"], tenants)
+    rows = await connection.fetch(SQL["find_receivables"], tenants)
+    return [(row["tenant"], row["id"]) for row in rows]
 
 
 async def _installation_accounts(connection: Connection, needed: set[tuple[str, str]]) -> Accounts:
@@ -91,11 +112,23 @@ async def _read_installation_accounts(connection: Connection) -> Accounts:
     return {(row["name"], row["currency"]): row["id"] for row in rows}
 
 
-def _call_row(shard: int, epoch: int, call: SettledCall) -> tuple[Any, ...]:
+def _call_row(shard: int, epoch: int, call: SettledCall, days: Days) -> tuple[Any, ...]:
     *plain, usage, cost, rated, charged, overrun, spend_by_day, digest = call
-    amounts = (rated, charged, overrun)
-    days = json_pairs(spend_by_day)
-    return (shard, epoch, *plain, json_object(usage), json_pairs(cost), *amounts, days, digest)
+    packed = (json_object(usage), json_pairs(cost), rated, charged, overrun)
+    day = days[call.tenant, _days_begin(call.settled_at)]
+    return (shard, epoch, *plain, *packed, json_pairs(spend_by_day), digest, day)
+
+
+async def _days(connection: Connection, calls: Sequence[SettledCall]) -> Days:
+    """The days of settlement, asked for once for all calls between whose times no day begins."""
+    asked = {(call.tenant, _days_begin(call.settled_at)) for call in calls}
+    rows = await connection.fetch(SQL["find_days"], *columns(asked))
+    return {(row["tenant"], row["moment"]): row["day"] for row in rows}
+
+
+def _days_begin(moment: datetime) -> datetime:
+    """The last moment until then at which a day may begin somewhere."""
+    return moment - (moment - _EPOCH) % DAYS_BEGIN_EVERY
 
 
 def _posting_row(
@@ -103,10 +136,11 @@ def _posting_row(
 ) -> tuple[Any, ...]:
     n, tenant, debit, credit, *rest = posting
     own = ids[tenant]
-    return (shard, epoch, n, tenant, own[debit], own[credit], *rest)
+    place = (None, None, None) if n is None else (shard, epoch, n)
+    return (*place, tenant, own[debit], own[credit], *rest)
 
 
-def _request_row(shard: int, epoch: int, debit: PostedDebit) -> tuple[Any, ...]:
+def _request_row(shard: int, epoch: int, debit: PostedDebit | ForcedReturn) -> tuple[Any, ...]:
     response = json.dumps({"debit": [shard, epoch, debit.n]})
     return (debit.tenant, debit.request_id, debit.digest, response)
 

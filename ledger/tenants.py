@@ -63,7 +63,7 @@ class Tenants:
 
         async def work(connection: Connection) -> Tenant:
             async def insert() -> dict[str, Any]:
-                return (await _insert(connection, new)).to_document()
+                return (await insert_tenant(connection, new)).to_document()
 
             response, _ = await once(connection, request, insert)
             return Tenant.from_document(response)
@@ -171,7 +171,8 @@ class Tenants:
             return await connection.fetchval(SQL["find_request"], tenant, request_id) is not None
 
 
-async def _insert(connection: Connection, new: NewTenant) -> Tenant:
+async def insert_tenant(connection: Connection, new: NewTenant) -> Tenant:
+    """Adds a tenant whose values were checked. Raises as `Tenants.create` does."""
     await _check_tariff(connection, new.tariff, new.currency)
     await connection.execute(
         SQL["insert_tenant"],
@@ -218,6 +219,11 @@ async def _check_tariff(connection: Connection, tariff: str, currency: str) -> N
         raise TariffUnknown("there is no such tariff")
     if found != currency:
         raise CurrencyMismatch(f"the tariff is in {found}, the tenant in {currency}")
+
+
+async def find_tenant(connection: Connection, tenant: str) -> Tenant:
+    """Reads one tenant within a transaction. Raises UnknownTenant."""
+    return await _find(connection, "find_tenant", tenant)
 
 
 async def _find(connection: Connection, statement: str, tenant: str) -> Tenant:

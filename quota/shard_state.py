@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 
 from quota.errors import StoreUnfit
-from quota.keys import key
+from quota.keys import key, keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +85,11 @@ async def identify(connection: AbstractConnection) -> ServerIdentity:
     return ServerIdentity(info.get("run_id", ""), info.get("role", ""))
 
 
-def _spend_keys(shard: int, now_s: float, first_day: int, last_day: int) -> list[str]:
-    today = datetime.fromtimestamp(now_s, UTC).date()
-    days = (today + timedelta(days=day) for day in range(first_day, last_day + 1))
-    return [key(shard, f"spend:{day:%Y%m%d}") for day in days]
-
-
-async def wipe(client: "Redis", shard: int, epoch: str, now_s: float) -> None:
-    """Empties the shard and starts it anew under `epoch`, with outbox numbers from 1.
-
-    Spend is looked for, as it lies on any day that a clock has ever told; that of the days around
-    now goes in any case, since a late batch of the old epoch may write it after the look.
-    """
-    fixed = [key(shard, name) for name in ("accounts", "calls", "leases", "outbox", "epoch")]
-    spend = [name async for name in client.scan_iter(match=key(shard, "spend:*"), count=1_000)]
+async def wipe(client: "Redis", shard: int, epoch: str) -> None:
+    """Empties the shard and starts it anew under `epoch`, with outbox numbers from 1."""
     async with client.pipeline(transaction=True) as pipe:
-        pipe.unlink(*fixed, *spend, *_spend_keys(shard, now_s, -2, 2))
+        pipe.unlink(*keys(shard))
         pipe.hset(
             key(shard, "epoch"), mapping={"epoch": epoch, "n": "0", "posted": "0", "torn": "0"}
         )
         await pipe.execute()
-
-
-async def forget_past_spend(client: "Redis", shard: int, now_s: float) -> None:
-    """Drops the spend of days that are over in every time zone."""
-    await client.unlink(*_spend_keys(shard, now_s, -10, -2))

@@ -14,7 +14,7 @@ from quota.keys import key, shard_of
 from quota.operation import Operation
 from quota.outbox import OutboxEntry, decode_entry
 from quota.shard_line import EpochKeeper, ShardLine
-from quota.shard_state import ShardState, client_state, forget_past_spend, wipe
+from quota.shard_state import ShardState, client_state, wipe
 from quota.timing import Timing
 from quota.topology import Topology
 
@@ -142,15 +142,10 @@ class ShardReader:
             )
         return int(next_cursor), [tenant.decode() for tenant in found]
 
-    async def wipe(self, epoch: str, now_s: float) -> None:
+    async def wipe(self, epoch: str) -> None:
         """Empties the shard and starts it under a new epoch."""
         async with self._connected() as client:
-            await wipe(client, self.shard, epoch, now_s)
-
-    async def forget_past_spend(self, now_s: float) -> None:
-        """Drops the spend of days that are over everywhere."""
-        async with self._connected() as client:
-            await forget_past_spend(client, self.shard, now_s)
+            await wipe(client, self.shard, epoch)
 
     async def close(self) -> None:
         """Closes the connection; the next read opens another."""

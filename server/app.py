@@ -8,12 +8,18 @@ from contextlib import AsyncExitStack
 import structlog
 from opentelemetry.trace import Tracer
 from redis.exceptions import RedisError
+from starlette.routing import BaseRoute
 
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
+from ledger.documents.archive import Documents
+from ledger.history.exporting import HistoryExport
+from ledger.history.reader import History
+from ledger.history.seeding import Seeder
 from ledger.journal import Journal
 from ledger.keys import ApiKeys
+from ledger.organisations.register import Organisations
 from ledger.ownership import Ownership
 from ledger.pool import Pool, open_pool
 from ledger.refusals import Refusals
@@ -34,9 +40,18 @@ from server.background.pushing import Pusher
 from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
+from server.billing.documents import DocumentDesk
+from server.billing.history.examples import ExampleDesk
+from server.billing.history.exports import ExportDesk
+from server.billing.history.overview import OverviewDesk
+from server.billing.history.service import HistoryDesks
+from server.billing.history.transactions import TransactionDesk
+from server.billing.history.watching import BalanceWatch
 from server.billing.keys import KeyDesk
+from server.billing.organisations import OrganisationDesk
 from server.billing.pending_debits import PendingDebits
 from server.billing.service import BillingService
+from server.billing.settlement_queue import SettlementQueue
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.calls.conclusions import Conclusions
@@ -49,6 +64,7 @@ from server.calls.service import CallAuthorizationService
 from server.calls.session.parts import MAX_IN_FLIGHT as SESSIONS_MAX_IN_FLIGHT
 from server.calls.session.parts import SessionParts
 from server.calls.session.sessions import Sessions
+from server.documents.printing import print_pdf
 from server.grpc_server import Service, grpc_server
 from server.http import application, http_server
 from server.interceptors.authentication import Authentication
@@ -61,6 +77,7 @@ from server.interceptors.overload import Limiter, Overload
 from server.interceptors.principal import ADMIN
 from server.interceptors.tracing import Tracing
 from server.metrics import ALARMS
+from server.payments.parts import Payments
 from server.saturation import watch
 from server.settings import Misconfigured, Settings
 from server.sockets import bind
@@ -98,12 +115,16 @@ async def run_worker(
                 services,
                 Chain(concerns(settings, told, ring, limiter)),
                 reflected=settings.reflection,
-                drain=parts.sessions.drain,
+                drain=parts.drain,
                 drain_s=settings.drain_s,
             )
         )
         if index == 0:
-            web = application(parts.health, metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+            web = application(
+                parts.health,
+                metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+                routes=parts.routes(),
+            )
             await stack.enter_async_context(http_server(web, bind(settings.http_listen)))
         ready()
         await stop.wait()
@@ -129,10 +150,13 @@ class Parts:
         self._shards = range(settings.shards)
         self._patience_s = settings.default_deadline_ms / 1000
         self._dsn = settings.postgres_dsn.get_secret_value()
+        self._seller, self._vat_percent = settings.seller(), settings.vat_percent
         # the ledger
         self._pool = pool
         self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
         self.calls, self.journal = Calls(pool), Journal(pool)
+        self.organisations, self.documents = Organisations(pool), Documents(pool, print_pdf)
+        self.history = History(pool)
         # the live store
         self.readers = [ShardReader(topology, shard) for shard in self._shards]
         # the poster and the applier wait for new entries; their reads must not hold up others
@@ -147,6 +171,7 @@ class Parts:
         )
         # what is kept in memory
         self.directory = TenantDirectory(self.store, self.tenants)
+        self.watch = BalanceWatch(self.directory)
         self.book = PriceBook(self.tariffs)
         self.refusals = RefusalLog(Refusals(pool))
         self.sessions = Sessions()
@@ -154,6 +179,7 @@ class Parts:
         self.applier = ChangeApplier(
             self.store, self.readers, self.tenants, self.directory, self.keeper
         )
+        self.payments = Payments(settings, pool, self.store, self.directory, self.applier)
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -186,6 +212,7 @@ class Parts:
             stack.push_async_callback(reader.close)
         stack.push_async_callback(parts.store.close)
         stack.push_async_callback(parts.refusals.flush)
+        stack.push_async_callback(parts.payments.close)
         for shard in parts._shards:
             await _check_fit(topology, shard)
         await parts.book.refresh()
@@ -212,9 +239,21 @@ class Parts:
             TenantDesk(self.tenants, debits, self.applier),
             BalanceDesk(self.store, debits, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
-            SettledCallDesk(self.calls),
+            SettledCallDesk(self.calls, self.history),
             KeyDesk(self.keys),
             self.auditor,
+            OrganisationDesk(self.organisations, debits),
+            DocumentDesk(
+                self.documents,
+                self.tenants,
+                debits,
+                SettlementQueue(self.store, self.readers),
+                self._seller,
+                self._vat_percent,
+            ),
+            self._history_desks(),
+            self.payments.desk(debits),
+            self.payments.rates,
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server
@@ -225,12 +264,30 @@ class Parts:
             Service("tollgate.v1.BillingService", lambda server: register_billing(billing, server)),
         ]
 
+    def _history_desks(self) -> HistoryDesks:
+        return HistoryDesks(
+            OverviewDesk(self.history, self.directory),
+            TransactionDesk(self.history, Refusals(self._pool), self.directory),
+            ExportDesk(HistoryExport(self._pool), self.directory),
+            self.watch,
+            ExampleDesk(Seeder(self._pool)),
+        )
+
+    async def drain(self, patience_s: float) -> None:
+        """Ends the streams within the patience."""
+        self.watch.drain()
+        await self.sessions.drain(patience_s)
+
+    def routes(self) -> list[BaseRoute]:
+        """What the HTTP side serves beside metrics and health."""
+        return [*self.payments.webhooks.routes()]
+
     def jobs(self) -> list[Job]:
         """What every worker does beside its requests; the owner of a shard does more."""
         owned: list[list[Job]] = [
             [self.posters[shard].run, self.sweepers[shard].run] for shard in self._shards
         ]
-        owned[0] += [self.applier.run, self.auditor.run]
+        owned[0] += [self.applier.run, self.auditor.run, self.payments.returner.run]
         owner = ShardOwner(Ownership(self._dsn), owned)
         listening = [pusher.run for pusher in self.pushers]
         kept = [self.book.keep_fresh, self.refusals.keep_flushing, keep_writing]

@@ -34,3 +34,8 @@ def show(micros: int, currency: str = "") -> str:
     sign, symbol = "-" if micros < 0 else "", _SYMBOLS.get(currency, "")
     code = f" {currency}" if currency and not symbol else ""
     return f"{sign}{symbol}{whole:,}.{decimals}{code}"
+
+
+def show_cents(micros: int, currency: str = "") -> str:
+    """An amount of at least zero rounded half up to two decimals, such as "$0.07"."""
+    return show((micros + MICROS // 200) // (MICROS // 100) * (MICROS // 100), currency)

@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+import structlog
+
 from ledger.errors import KeyReused, LedgerError, MigrationRefused, ShardCountMismatch
 from ledger.keys import ApiKeys
 from ledger.migrate import migrate
@@ -11,8 +13,11 @@ from ledger.pool import open_pool
 from ledger.price_book import price_book_document
 from ledger.shards import Shards
 from ledger.tariffs import Tariffs
+from server.documents.selling import missing_settings
 from server.interceptors.principal import ADMIN
 from server.settings import Misconfigured, Settings
+
+log = structlog.get_logger(__name__)
 
 ADMIN_KEY_FILE = "admin.key"
 PRICE_BOOK_REQUEST = "built-in-price-book-1"
@@ -20,6 +25,7 @@ PRICE_BOOK_REQUEST = "built-in-price-book-1"
 
 async def prepare(settings: Settings, dsn: str) -> None:
     """Makes the ledger ready; repeating it changes nothing. Raises Misconfigured."""
+    warn_of_missing_seller(settings)
     try:
         await migrate(dsn)
         pool = await open_pool(dsn, max_size=2)
@@ -40,6 +46,13 @@ async def prepare(settings: Settings, dsn: str) -> None:
         ) from error
     except (MigrationRefused, LedgerError) as error:
         raise Misconfigured(f"The ledger is not usable (TOLLGATE_POSTGRES_DSN): {error}") from error
+
+
+def warn_of_missing_seller(settings: Settings) -> None:
+    """Says at start what invoices and acts will need; everything else works without."""
+    missing = missing_settings(settings.seller())
+    if missing:
+        log.warning("invoices and acts cannot be issued", unset=missing)
 
 
 def admin_key(settings: Settings) -> str:

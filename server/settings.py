@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from ledger.documents.seller import Seller
 from quota.timing import Timing
+from server.documents.selling import wrong_settings
+from server.payments.settings import PaymentSettings, Secret, blank_is_none
 
 PREFIX = "TOLLGATE_"
 # The exit status when only a change of the settings helps.
@@ -24,16 +27,11 @@ class SettingsInvalid(Misconfigured):
     """The environment holds a setting that cannot be used; the message names each and its fix."""
 
 
-def _blank_is_none(value: Any) -> Any:
-    return None if value == "" else value
-
-
 Listen = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
-Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
-Place = Annotated[Path | None, BeforeValidator(_blank_is_none)]
+Place = Annotated[Path | None, BeforeValidator(blank_is_none)]
 
 
-class Settings(BaseSettings):
+class Settings(PaymentSettings):
     """Every setting, as TOLLGATE_<NAME>. Durations and amounts carry their unit in the name."""
 
     model_config = SettingsConfigDict(
@@ -141,6 +139,19 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         10, ge=0, le=600, description="How long running requests may finish after SIGTERM."
     )
+    seller_name: str = Field("", description="Who sells, as documents name it; they need it.")
+    seller_inn: str = Field("", description="The seller's INN; documents are numbered under it.")
+    seller_kpp: str = Field("", description="The seller's KPP; empty with an INN of 12 digits.")
+    seller_address: str = Field("", description="The seller's legal address, for documents.")
+    seller_account: str = Field("", description="The account that invoices ask to pay to.")
+    seller_bik: str = Field("", description="The BIK of the bank of that account.")
+    seller_bank: str = Field("", description="The name and city of that bank.")
+    seller_correspondent_account: str = Field(
+        "", description="That bank's own account with the Bank of Russia."
+    )
+    vat_percent: Annotated[int | None, BeforeValidator(blank_is_none)] = Field(
+        None, ge=1, le=99, description="The VAT that prices include; unset: documents say none."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe level that is written."
     )
@@ -154,6 +165,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "TOLLGATE_MIN_START_S <= TOLLGATE_LOW_WATER_S <= TOLLGATE_RESERVE_S must hold: "
                 "what a call needs to start, when it is topped up, what it gets"
+            )
+        if self.top_up_min_micros > self.top_up_max_micros:
+            raise ValueError(
+                "TOLLGATE_TOP_UP_MIN_MICROS must not exceed TOLLGATE_TOP_UP_MAX_MICROS"
             )
         if self.default_deadline_ms > self.max_deadline_ms:
             raise ValueError(
@@ -177,6 +192,17 @@ class Settings(BaseSettings):
                 "with at least 20 letters and digits as the secret"
             )
         return self
+
+    @model_validator(mode="after")
+    def _seller_is_sound(self) -> Self:
+        wrong = wrong_settings(self.seller())
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
+
+    def seller(self) -> Seller:
+        """Who documents come from; fields are empty where nothing is set."""
+        return Seller(**{name: getattr(self, f"seller_{name}") for name in Seller.__slots__})
 
     def timing(self) -> Timing:
         """What every batch for the live store carries."""

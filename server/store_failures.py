@@ -21,6 +21,26 @@ def _invalid(field: str, reason: str) -> Callable[[Exception], Failure]:
     return lambda error: InvalidFields([Violation(field, str(error), reason)])
 
 
+def _requisites_rejected(error: Exception) -> Failure:
+    assert isinstance(error, ledger.RequisitesRejected)
+    return InvalidFields(
+        [
+            Violation(f"organisation.{fault.field}", fault.must, fault.reason)
+            for fault in error.faults
+        ]
+    )
+
+
+def _not_issued(reason: str) -> Callable[[Exception], Failure]:
+    return lambda error: FailedPrecondition(reason, str(error))
+
+
+def _draft(error: Exception) -> Failure:
+    assert isinstance(error, ledger.OrganisationIsDraft)
+    lacking = {fault.field: fault.must for fault in error.faults}
+    return FailedPrecondition("ORGANISATION_IS_DRAFT", str(error), lacking)
+
+
 def _tariff_rejected(error: Exception) -> Failure:
     assert isinstance(error, ledger.TariffRejected)
     problems = (problem.partition(" ") for problem in error.problems)
@@ -32,6 +52,12 @@ def _tariff_rejected(error: Exception) -> Failure:
     )
 
 
+def _rate_missing(error: Exception) -> Failure:
+    assert isinstance(error, ledger.RateMissing)
+    text = f"{error}: an administrator sets it with `tollgate rate set {error.base} {error.quote}`"
+    return FailedPrecondition("RATE_MISSING", text, {"base": error.base, "quote": error.quote})
+
+
 FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     quota.StoreUnavailable: lambda _: StoreUnavailable("redis"),
     quota.StoreUnfit: lambda _: StoreUnavailable("redis"),
@@ -39,12 +65,29 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     ledger.KeyReused: lambda _: KeyReused(),
     ledger.UnknownTenant: lambda _: TenantUnknown(),
     ledger.UnknownCall: lambda _: NotFound("CALL_UNKNOWN", "the ledger holds no such call"),
+    ledger.UnknownTransaction: lambda _: NotFound(
+        "UNKNOWN_TRANSACTION", "the payment history has no such row"
+    ),
     ledger.TariffUnknown: lambda _: NotFound("UNKNOWN_TARIFF", "there is no such tariff"),
+    ledger.UnknownTopUp: lambda _: NotFound("UNKNOWN_TOP_UP", "the tenant has no such top-up"),
+    ledger.RateMissing: _rate_missing,
+    ledger.WrongState: lambda error: FailedPrecondition("WRONG_STATE", str(error)),
+    ledger.PaymentMismatch: lambda error: FailedPrecondition("PAYMENT_MISMATCH", str(error)),
+    ledger.RateMalformed: _invalid("exchange_rate.rate", "INVALID"),
     ledger.ApiKeyUnknown: lambda _: NotFound("UNKNOWN_API_KEY", "there is no such key"),
+    ledger.OrganisationUnknown: lambda error: NotFound("UNKNOWN_ORGANISATION", str(error)),
+    ledger.DocumentUnknown: lambda error: NotFound("UNKNOWN_DOCUMENT", str(error)),
     ledger.TenantExists: lambda _: AlreadyExists(
         "TENANT_EXISTS", "a tenant of this id exists already"
     ),
     ledger.TariffRejected: _tariff_rejected,
+    ledger.RequisitesRejected: _requisites_rejected,
+    ledger.OrganisationArchived: _not_issued("ORGANISATION_ARCHIVED"),
+    ledger.OrganisationIsDraft: _draft,
+    ledger.PayerMissing: _not_issued("PAYER_MISSING"),
+    ledger.MonthNotOver: _not_issued("MONTH_NOT_OVER"),
+    ledger.NothingCharged: _not_issued("NOTHING_CHARGED"),
+    ledger.DocumentDiffers: _not_issued("DOCUMENT_DIFFERS"),
     ledger.UnknownMeter: _invalid("usage.quantities", "UNKNOWN_METER"),
     ledger.QuantityOutOfRange: _invalid("usage.quantities", "QUANTITY_OUT_OF_RANGE"),
     ledger.CostOutOfRange: _invalid("usage.quantities", "COST_OUT_OF_RANGE"),

@@ -5,48 +5,45 @@ driver is a process of grpc.aio too, shares the cores, and costs nearly as much 
 the processor time of the worker tells the two servers apart better than the throughput does.
 """
 
-import json
 import secrets
 
-from benchmarks.figures import Answer, Figures
-from benchmarks.rig.bench import Bench, Subject
-from benchmarks.rig.children import PYTHON, run_to_end
-from benchmarks.rig.driver import Job
+from benchmarks.drivers.job import run_driver
+from benchmarks.drivers.unary import UnaryJob
+from benchmarks.figures import ECHO, SERVICE, Answer, Figures, Finding, middle
+from benchmarks.rig.bench import Bench, Run, Subject, started_bench
 
 METHODS = ("Authorize", "Charge", "Settle")
 TIMEOUT_S = 120.0
 
 
-async def ask(bench: Bench) -> list[Answer]:
+async def ask(run: Run) -> list[Answer]:
     """One answer a method; a round sends the same phases to echo and service in turns."""
-    plan = bench.plan
-    steps = bench.steps("distinct calls", plan.distinct_rounds * len(bench.subjects))
+    plan = run.plan
     rounds: list[dict[str, dict[str, Figures]]] = []
-    for number in range(plan.distinct_rounds):
-        figures = {}
-        for subject in bench.subjects[:: 1 if number % 2 == 0 else -1]:
-            figures[subject.name] = await _measure(bench, subject)
-            steps.done()
-        rounds.append(figures)
-    return [_answer(bench, method, rounds) for method in METHODS]
+    steps = run.steps("unary, distinct calls", plan.distinct_rounds * 2)
+    async with started_bench(run) as bench:
+        for number in range(plan.distinct_rounds):
+            figures = {}
+            for subject in bench.subjects[:: 1 if number % 2 == 0 else -1]:
+                figures[subject.name] = await _measure(bench, subject)
+                steps.done()
+            rounds.append(figures)
+        return [_answer(bench, method, rounds) for method in METHODS]
 
 
 async def _measure(bench: Bench, subject: Subject) -> dict[str, Figures]:
     plan = bench.plan
-    job = Job(
-        subject.address,
+    job = UnaryJob(
         bench.customers.gateway_key,
         bench.customers.tenants,
         secrets.token_hex(6),
+        subject.target,
         plan.distinct_calls,
         plan.charges_per_call,
         plan.concurrency,
         plan.connections,
-        subject.watched,
     )
-    command = (PYTHON, "-m", "benchmarks.rig.driver")
-    output = await run_to_end(*command, stdin=job.packed(), timeout_s=TIMEOUT_S)
-    figures: dict[str, Figures] = json.loads(output)
+    figures: dict[str, Figures] = await run_driver("unary", job, TIMEOUT_S)
     return figures
 
 
@@ -60,8 +57,13 @@ def _answer(bench: Bench, method: str, rounds: list[dict[str, dict[str, Figures]
         notes.append("distinct calls: usage rises with every report, so money moves")
     if method == "Settle":
         notes.append("distinct calls: a unary Settle waits up to 50 ms for its posting")
-    return Answer(
+    mine = [{name: figures[method] for name, figures in each.items()} for each in rounds]
+    finding = Finding(
+        f"distinct_{method.lower()}",
         f"unary {method}, distinct calls",
-        notes,
-        [{name: figures[method] for name, figures in each.items()} for each in rounds],
+        middle(mine, SERVICE, "requests_per_s"),
+        middle(mine, ECHO, "requests_per_s"),
+        "requests/s",
+        "bare echo, same messages",
     )
+    return Answer(f"unary {method}, distinct calls", notes, mine, [finding])

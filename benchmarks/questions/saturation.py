@@ -1,26 +1,62 @@
-"""How many unary charges can one process take, beside a bare echo, and what does each cost?
+"""How many unary charges can a server take, beside a bare echo, and what does each cost?
 
 h2load sends one prepared body again and again, so every request after the first is a heartbeat:
-it is rated and decided like any charge, renews the lease, and moves no money.
+it is rated and decided like any charge, renews the lease, and moves no money. Asked of one worker
+process and of two that share the port, with as many processes of the echo.
 """
 
-from benchmarks.figures import ECHO, SERVICE, Answer
+from benchmarks import profiling
+from benchmarks.figures import ECHO, SERVICE, Answer, Finding, middle
 from benchmarks.rig import h2load, messages
-from benchmarks.rig.bench import Bench, Subject
+from benchmarks.rig.bench import Bench, Run, Subject, started_bench
 from benchmarks.rig.children import ChildFailed
 from benchmarks.rig.customers import open_call
-from benchmarks.rig.h2load import Load, Target
+from benchmarks.rig.h2load import Aim, Load
 from benchmarks.rig.processor import Stopwatch
 
-NAME = "unary Charge, saturated"
 METHOD = f"{messages.SERVICE}/Charge"
 WARM_UP_REQUESTS = 2_000
+AIM = 0.7
+# Below this share of a core a saturated server was held up by something else.
+BUSY = 0.9
 
 
-async def ask(bench: Bench) -> Answer:
+def name(workers: int) -> str:
+    """The question's name."""
+    return f"unary Charge, {workers} worker{'s' if workers > 1 else ''}"
+
+
+async def ask(run: Run) -> list[Answer]:
+    """One answer for each number of workers."""
+    if h2load.found() is None:
+        raise ChildFailed(
+            "h2load is not on PATH (Debian, Ubuntu: apt install nghttp2-client): unary saturation "
+            "is not measured"
+        )
+    answers = []
+    for workers in run.plan.workers:
+        async with started_bench(run, workers=workers) as bench:
+            answers.append(await _ask(bench, workers))
+            if workers == 1 and run.profiles is not None:
+                await _profile(bench)
+    return answers
+
+
+async def _profile(bench: Bench) -> None:
+    plan, service = bench.plan, bench.subjects[1]
+    rate = (await load_up(bench, service, WARM_UP_REQUESTS)).requests_per_s
+    requests = whole(rate * plan.profile_s * 0.9, plan.connections)
+
+    async def load() -> None:
+        await load_up(bench, service, requests, timeout_s=plan.profile_s * 5)
+
+    await profiling.take_profile(bench, "unary", load)
+
+
+async def _ask(bench: Bench, workers: int) -> Answer:
     """Rounds of echo and service in turns, after a warm-up that also sizes them."""
     plan = bench.plan
-    steps = bench.steps(NAME, (1 + plan.saturation_rounds) * len(bench.subjects))
+    steps = bench.run.steps(name(workers), (1 + plan.saturation_rounds) * len(bench.subjects))
     sizes: dict[str, int] = {}
     for subject in bench.subjects:
         load = await load_up(bench, subject, WARM_UP_REQUESTS)
@@ -35,13 +71,33 @@ async def ask(bench: Bench) -> Answer:
             steps.done()
         rounds.append(figures)
     notes = [
-        f"saturated: h2load, {plan.connections} connections x {plan.streams} streams; driver, "
-        "server and store share the cores",
-        "saturated: one payload repeated: heartbeats, which are rated, decided and answered, but "
-        "move no money; the charges of the distinct calls do",
-        "saturated: every reply of the service was counted as OK by its own metrics",
+        f"unary: h2load, {plan.connections} connections x {plan.streams} streams for each worker; "
+        "driver, server and store share the cores",
+        "unary: one payload repeated: heartbeats, which are rated, decided and answered, but "
+        "move no money; the charges of the distinct calls and the streams do",
+        "unary: every reply of the service was counted as OK by its own metrics",
+        *_doubt(rounds, workers),
     ]
-    return Answer(NAME, notes, rounds)
+    finding = Finding(
+        f"unary_{workers}",
+        name(workers),
+        middle(rounds, SERVICE, "requests_per_s"),
+        middle(rounds, ECHO, "requests_per_s"),
+        "charges/s",
+        "bare echo, same bytes",
+        AIM,
+    )
+    return Answer(name(workers), notes, rounds, [finding])
+
+
+def _doubt(rounds: list[dict[str, dict[str, float]]], workers: int) -> list[str]:
+    busy = [middle(rounds, subject, "worker_busy") for subject in (SERVICE, ECHO)]
+    if workers > 1 or min(busy) >= BUSY:
+        return []
+    return [
+        "unary: the machine had other work: a server that should be saturated got less than "
+        f"{BUSY:.0%} of a core; the ratio of the processor times is the better guide"
+    ]
 
 
 def whole(requests: float, connections: int) -> int:
@@ -50,7 +106,7 @@ def whole(requests: float, connections: int) -> int:
 
 
 async def _measure(bench: Bench, subject: Subject, requests: int) -> dict[str, float]:
-    batches, stopwatch = await bench.service.batches(), Stopwatch(subject.watched)
+    batches, stopwatch = await bench.service.batches(), Stopwatch(subject.target.watched)
     load = await load_up(bench, subject, requests)
     figures = {"requests_per_s": load.requests_per_s, **stopwatch.figures(requests)}
     if subject.name == SERVICE:
@@ -61,16 +117,17 @@ async def _measure(bench: Bench, subject: Subject, requests: int) -> dict[str, f
 
 async def load_up(bench: Bench, subject: Subject, requests: int, timeout_s: float = 0.0) -> Load:
     """One load on one server. Raises ChildFailed unless gRPC was content with every reply."""
-    # A call of its own for each load: no lease runs out between the rounds.
+    # A call of its own for each load, so that every load begins alike.
     request = await open_call(bench.service, bench.customers)
     body = bench.place / "charge.bin"
     body.write_bytes(messages.framed(request))
-    target = Target(subject.address, METHOD, bench.customers.gateway_key, body)
+    aim = Aim(subject.target.address, METHOD, bench.customers.gateway_key, body)
     before = await bench.service.answered_ok(METHOD)
+    workers = len(subject.target.watched["worker"])
     load = await h2load.drive(
-        target,
+        aim,
         requests,
-        connections=bench.plan.connections,
+        connections=bench.plan.connections * workers,
         streams=bench.plan.streams,
         timeout_s=max(timeout_s, bench.plan.saturation_s * 5),
     )

@@ -27,7 +27,7 @@ class Load(NamedTuple):
     body_bytes: int
 
 
-class Target(NamedTuple):
+class Aim(NamedTuple):
     """What is asked: a gRPC method at an address, with a key and a framed body in a file."""
 
     address: str
@@ -42,7 +42,7 @@ def found() -> str | None:
 
 
 async def drive(
-    target: Target, requests: int, *, connections: int, streams: int, timeout_s: float
+    aim: Aim, requests: int, *, connections: int, streams: int, timeout_s: float
 ) -> Load:
     """Send so many requests and wait for all replies. Raises ChildFailed unless all came."""
     program = found()
@@ -51,14 +51,14 @@ async def drive(
         "te": "trailers",
         "content-type": "application/grpc",
         "grpc-timeout": DEADLINE,
-        "authorization": f"Bearer {target.key}",
+        "authorization": f"Bearer {aim.key}",
     }
     output = await run_to_end(
         program,
         *(f"--requests={requests}", f"--clients={connections}"),
-        *(f"--max-concurrent-streams={streams}", f"--data={target.body}"),
+        *(f"--max-concurrent-streams={streams}", f"--data={aim.body}"),
         *(f"--header={name}: {value}" for name, value in headers.items()),
-        f"http://{target.address}/{target.method}",
+        f"http://{aim.address}/{aim.method}",
         timeout_s=max(LEAST_TIMEOUT_S, timeout_s),
     )
     load = parse(output.decode())

@@ -1,19 +1,29 @@
-"""Processor time of processes, as the kernel counts it: all threads, user and system."""
+"""Processor time and memory of processes, as the kernel counts them."""
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # Positions after the command name, which ends with the last parenthesis.
 USER_TICKS, SYSTEM_TICKS = 11, 12
 
+# Process ids by a name; what has several processes is counted as one.
+Watched = Mapping[str, Sequence[int]]
+
 
 def cpu_s(pid: int) -> float:
-    """Processor time that a process has used so far, in seconds (steps of a hundredth)."""
+    """Processor time of all threads so far, user and system, in seconds (steps of a hundredth)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[USER_TICKS]) + int(fields[SYSTEM_TICKS])) / TICKS_A_SECOND
+
+
+def resident_mb(pid: int) -> float:
+    """Memory that a process holds, in MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * PAGE_BYTES / 2**20
 
 
 def children_of(pid: int) -> dict[int, str]:
@@ -29,13 +39,13 @@ def children_of(pid: int) -> dict[int, str]:
 class Stopwatch:
     """Processor time of some processes, by name, since it was made."""
 
-    def __init__(self, watched: Mapping[str, int]) -> None:
+    def __init__(self, watched: Watched) -> None:
         self._watched = watched
         self._before, self._started = self._now(), time.monotonic()
 
     def figures(self, requests: int) -> dict[str, float]:
-        """What one of so many requests cost each process, as <name>_cpu_us, and the share of the
-        time that it ran, as <name>_busy.
+        """What one of so many requests cost each process, as <name>_cpu_us, and the cores that it
+        used in the meantime, as <name>_busy.
 
         A saturated server that was busy for less than nine tenths had to share its core.
         """
@@ -45,4 +55,4 @@ class Stopwatch:
         return costs | {f"{name}_busy": each_s / elapsed_s for name, each_s in used.items()}
 
     def _now(self) -> dict[str, float]:
-        return {name: cpu_s(pid) for name, pid in self._watched.items()}
+        return {name: sum(map(cpu_s, pids)) for name, pids in self._watched.items()}

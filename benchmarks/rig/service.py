@@ -8,13 +8,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-import grpc
 from redis.asyncio import Redis
 
 from benchmarks.rig.children import PYTHON, Child, child
@@ -31,15 +30,16 @@ class Service(NamedTuple):
 
     address: str
     http_url: str
-    worker_pid: int
+    worker_pids: tuple[int, ...]
     store_pid: int
     store_url: str
+    ledger_dsn: str
     admin_key: str
 
     @property
-    def watched(self) -> dict[str, int]:
+    def watched(self) -> dict[str, tuple[int, ...]]:
         """Whose processor time counts."""
-        return {"worker": self.worker_pid, "store": self.store_pid}
+        return {"worker": self.worker_pids, "store": (self.store_pid,)}
 
     async def answered_ok(self, method: str) -> int:
         """How many requests of a method it has answered with OK, by its own count."""
@@ -64,30 +64,37 @@ def count_ok(exposition: str, method: str) -> int:
 
 
 @asynccontextmanager
-async def started_service(place: Path) -> AsyncIterator[Service]:
-    """Run it while the block lasts: one worker, embedded stores, telemetry off, a quiet log."""
+async def started_service(
+    place: Path, workers: int = 1, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[Service]:
+    """Run it while the block lasts: embedded stores, a quiet log, telemetry off unless the
+    variables say otherwise. No lease ends while something is measured.
+    """
     state = place / "state"
     grpc_port, http_port = free_ports(2)
-    variables = {
+    settings = {
         "TOLLGATE_STATE_DIR": str(state),
         "TOLLGATE_GRPC_LISTEN": f"127.0.0.1:{grpc_port}",
         "TOLLGATE_HTTP_LISTEN": f"127.0.0.1:{http_port}",
-        "TOLLGATE_WORKERS": "1",
+        "TOLLGATE_WORKERS": str(workers),
+        "TOLLGATE_LEASE_MS": "3600000",
         "TOLLGATE_LOG_LEVEL": "warning",
         "TOLLGATE_LOG_FORMAT": "json",
     }
     try:
         command = (PYTHON, "-m", "server", "serve")
         log = place / "service.log"
-        async with child("the service", *command, log=log, variables=variables) as process:
+        settings |= variables or {}
+        async with child("the service", *command, log=log, variables=settings) as process:
             http_url = f"http://127.0.0.1:{http_port}"
             await _until_healthy(process, http_url)
             yield Service(
                 f"127.0.0.1:{grpc_port}",
                 http_url,
-                _worker_of(process),
+                _workers_of(process, workers),
                 int((state / "valkey.pid").read_text()),
                 f"unix://{quote(str(state / 'valkey.sock'))}",
+                _ledger_dsn(state),
                 admin_key_path(state).read_text().strip(),
             )
     finally:
@@ -95,17 +102,30 @@ async def started_service(place: Path) -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def started_echo(place: Path) -> AsyncIterator[tuple[str, int]]:
-    """The echo's address and process id while the block lasts."""
+async def started_echo(place: Path, workers: int = 1) -> AsyncIterator[tuple[str, tuple[int, ...]]]:
+    """The echo's address and process ids while the block lasts; its processes share the port."""
     (port,) = free_ports(1)
     address = f"127.0.0.1:{port}"
     command = (PYTHON, "-m", "benchmarks.rig.echo", str(port))
-    async with child("the echo", *command, log=place / "echo.log") as process:
-        async with grpc.aio.insecure_channel(address) as channel, asyncio.timeout(UP_S):
-            while channel.get_state(try_to_connect=True) != grpc.ChannelConnectivity.READY:
-                process.check()
-                await asyncio.sleep(0.02)
-        yield address, process.pid
+    async with AsyncExitStack() as stack:
+        processes = []
+        for number in range(workers):
+            log = place / f"echo-{number}.log"
+            process = await stack.enter_async_context(child("the echo", *command, log=log))
+            await _until_written(process, "serving")
+            processes.append(process)
+        yield address, tuple(each.pid for each in processes)
+
+
+@asynccontextmanager
+async def started_sink(place: Path) -> AsyncIterator[tuple[str, Path]]:
+    """A living collector of telemetry: its endpoint, and the log whose last line is its count."""
+    (port,) = free_ports(1)
+    command = (PYTHON, "-m", "benchmarks.rig.otlp_sink", str(port))
+    log = place / "sink.log"
+    async with child("the telemetry sink", *command, log=log) as process:
+        await _until_written(process, "serving")
+        yield f"http://127.0.0.1:{port}", log
 
 
 @contextmanager
@@ -146,13 +166,32 @@ def _get(url: str) -> str:
         return text
 
 
-def _worker_of(process: Child) -> int:
+async def _until_written(process: Child, word: str) -> None:
+    ends_at = time.monotonic() + UP_S
+    while word not in process.log.read_text():
+        process.check()
+        if time.monotonic() > ends_at:
+            raise process.failed(f"is not up after {UP_S:.0f} s")
+        await asyncio.sleep(0.02)
+
+
+def _workers_of(process: Child, count: int) -> tuple[int, ...]:
     workers = [
         pid for pid, command in children_of(process.pid).items() if "server.worker" in command
     ]
-    if len(workers) != 1:
-        raise process.failed(f"runs {len(workers)} workers instead of one")
-    return workers[0]
+    if len(workers) != count:
+        raise process.failed(f"runs {len(workers)} workers instead of {count}")
+    return tuple(workers)
+
+
+def _ledger_dsn(state: Path) -> str:
+    """How to connect to the service's own Postgres: where it listens is in its command line."""
+    pid = int((state / "postgres.pid").read_text().split()[0])
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    name = "unix_socket_directories="
+    sockets = next(word.removeprefix(name) for word in words if word.startswith(name))
+    password = quote((state / "postgres.password").read_text())
+    return f"postgresql://postgres:{password}@/tollgate?host={quote(sockets, safe='/')}&port=5432"
 
 
 async def _stop_leftovers(state: Path) -> None:

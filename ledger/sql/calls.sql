@@ -2,7 +2,7 @@
 SELECT calls.tenant, calls.call_id, model, tariff, tariff_version, analytics, caller, callee,
        direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
        outcome, calls.elapsed_ms, calls.usage, cost, rated_micros, charged_micros,
-       overrun_micros, spend_by_day, settle_digest, shard, epoch, n, posted_at,
+       overrun_micros, spend_by_day, settle_digest, shard, epoch, n, posted_at, day,
        late_usage.usage AS late_quantities, late_usage.elapsed_ms AS late_elapsed_ms
 FROM calls
 LEFT JOIN late_usage USING (tenant, call_id)
@@ -12,7 +12,7 @@ WHERE calls.tenant = $1 AND calls.call_id = $2
 SELECT calls.tenant, calls.call_id, model, tariff, tariff_version, analytics, caller, callee,
        direction, assistant_id, authorized_at, started_at, answered_at, ended_at, settled_at,
        outcome, calls.elapsed_ms, calls.usage, cost, rated_micros, charged_micros,
-       overrun_micros, spend_by_day, settle_digest, shard, epoch, n, posted_at,
+       overrun_micros, spend_by_day, settle_digest, shard, epoch, n, posted_at, day,
        late_usage.usage AS late_quantities, late_usage.elapsed_ms AS late_elapsed_ms
 FROM calls
 LEFT JOIN late_usage USING (tenant, call_id)

@@ -22,7 +22,27 @@ FROM unnest($1::text[], $2::text[]) AS asked (scope, request_id)
 JOIN requests USING (scope, request_id)
 
 -- name: find_funds
-SELECT tenant, id, currency FROM accounts WHERE tenant = ANY ($1::text[])
+SELECT tenant, id, currency FROM accounts WHERE tenant = ANY ($1::text[]) AND name = 'funds'
+
+-- name: insert_receivables
+INSERT INTO accounts (name, tenant, currency, balance_micros)
+SELECT 'receivable', tenant, currency, 0
+FROM accounts
+WHERE tenant = ANY ($1::text[]) AND name = 'funds'
+ORDER BY tenant
+ON CONFLICT (tenant, name) WHERE tenant IS NOT NULL DO NOTHING
+
+-- name: find_receivables
+SELECT tenant, id FROM accounts WHERE tenant = ANY ($1::text[]) AND name = 'receivable'
+
+-- name: find_returns
+SELECT id, tenant, provider, amount_micros FROM returns WHERE id = ANY ($1::bigint[])
+
+-- name: complete_returns
+UPDATE returns
+SET taken_micros = done.taken_micros, posted_at = now()
+FROM unnest($1::bigint[], $2::bigint[]) AS done (id, taken_micros)
+WHERE returns.id = done.id
 
 -- name: find_installation_accounts
 SELECT name, currency, id FROM accounts WHERE tenant IS NULL
@@ -33,6 +53,10 @@ SELECT name, currency
 FROM unnest($1::text[], $2::text[]) AS missing (name, currency)
 ORDER BY name, currency
 ON CONFLICT (name, currency) WHERE tenant IS NULL DO NOTHING
+
+-- name: find_days
+SELECT tenant, moment, tenant_day(tenant, moment) AS day
+FROM unnest($1::text[], $2::timestamptz[]) AS asked (tenant, moment)
 
 -- name: insert_requests
 INSERT INTO requests (scope, request_id, digest, response)

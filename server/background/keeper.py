@@ -4,7 +4,6 @@ The ledger remembers epoch and last posted outbox number of every shard. A shard
 epoch, or a lower number, or was torn between two writes, is not believed.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -66,7 +65,7 @@ class ShardKeeper:
                 if _fits(state, rebuild.mark):
                     raise _RebuiltMeanwhile
                 epoch = str(rebuild.next_epoch)
-                await reader.wipe(epoch, time.time())
+                await reader.wipe(epoch)
         except _RebuiltMeanwhile:
             return state.epoch
         REBUILDS.inc()

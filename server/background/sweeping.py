@@ -24,7 +24,6 @@ MAX_PORTIONS = 20
 JUMP_MS = 60_000
 # Ticks that are this late were not held up by a store.
 PUNCTUAL_MS = 3_000
-FORGET_SPEND_EVERY_S = 3_600.0
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +41,6 @@ class Sweeper:
         self._shard, self._store, self._reader, self._clock = shard, store, reader, clock
         self._last: tuple[int, float] | None = None
         self._paused_until = 0.0
-        self._forget_spend_at = 0.0
 
     async def run(self) -> None:
         """Sweeps for ever; waits out a store that is away."""
@@ -58,9 +56,6 @@ class Sweeper:
         now_ms, clock_s = await self._reader.now_ms(), self._clock()
         self._pause_if_time_is_odd(now_ms, clock_s)
         self._last = (now_ms, clock_s)
-        if clock_s >= self._forget_spend_at:
-            self._forget_spend_at = clock_s + FORGET_SPEND_EVERY_S
-            await self._reader.forget_past_spend(now_ms / 1000)
         if clock_s < self._paused_until:
             return Counter()
         return await self._sweep(now_ms)

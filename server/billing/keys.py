@@ -6,7 +6,7 @@ from ledger.api_key import ApiKey
 from ledger.keys import ApiKeys
 from server.billing.form import MAX_SCOPES, Form
 from server.fields import is_id
-from server.interceptors.principal import ADMIN, GATEWAY
+from server.interceptors.principal import ADMIN, GATEWAY, NUMBERS
 from tollgate.v1 import billing_pb2 as pb
 
 
@@ -24,7 +24,7 @@ class KeyDesk:
         if not 1 <= len(request.scopes) <= MAX_SCOPES:
             form.wrong("scopes", f"must be 1 to {MAX_SCOPES}")
         elif not all(_is_scope(scope) for scope in request.scopes):
-            form.wrong("scopes", "must each be gateway, admin or tenant:<id>")
+            form.wrong("scopes", "must each be gateway, admin, tenant:<id> or numbers")
         form.done()
         key, secret = await self._keys.create(
             request.request_id, request.name, sorted(set(request.scopes))
@@ -47,7 +47,7 @@ class KeyDesk:
 
 def _is_scope(scope: str) -> bool:
     role, _, tenant_id = scope.partition(":")
-    return scope in (ADMIN, GATEWAY) or (role == "tenant" and is_id(tenant_id) is not None)
+    return scope in (ADMIN, GATEWAY, NUMBERS) or (role == "tenant" and is_id(tenant_id) is not None)
 
 
 def shown(key: ApiKey) -> pb.ApiKey:

@@ -9,7 +9,7 @@ from ledger.errors import LedgerUnavailable
 from ledger.pin import Pin
 from ledger.price_list import PriceList
 from ledger.pricing.prices import ModelPrices
-from ledger.rating import Expectation, Rated, expectation, rate
+from ledger.rating import Expectation, Rated, expectation, rate, rate_total
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
 
@@ -35,7 +35,7 @@ class Pricing:
 
     def total(self, quantities: dict[str, int]) -> int:
         """What usage costs in all."""
-        return rate(self.prices, quantities, self.analytics).total_micros
+        return rate_total(self.prices, quantities, self.analytics)
 
     def expect(self, seconds: int) -> Expectation:
         """What some seconds of the call are expected to cost."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from server.calls.desk import CallDesk
 from server.calls.lookup import CallLookup
+from server.calls.masking import mask_call
 from server.calls.session.parts import SessionParts
 from server.calls.session.stream import Session
 from server.interceptors.principal import current_principal
@@ -34,13 +35,18 @@ class CallAuthorizationService(pb_grpc.CallAuthorizationServiceServicer):
 
     async def GetCall(self, request: pb.GetCallRequest, context: Any) -> pb.GetCallResponse:
         current_principal().require(request.tenant_id)
-        return await self._lookup.get(request)
+        reply = await self._lookup.get(request)
+        mask_call(reply.call)
+        return reply
 
     async def ListActiveCalls(
         self, request: pb.ListActiveCallsRequest, context: Any
     ) -> pb.ListActiveCallsResponse:
         current_principal().require(request.tenant_id)
-        return await self._lookup.list_active(request)
+        reply = await self._lookup.list_active(request)
+        for call in reply.calls:
+            mask_call(call)
+        return reply
 
     async def EndCall(self, request: pb.EndCallRequest, context: Any) -> pb.EndCallResponse:
         current_principal().require(request.tenant_id)

@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from server.cli import auditing, calls, keys, serving, simulating, tariffs, tenants
+from server.cli import (
+    auditing,
+    calls,
+    documents,
+    keys,
+    organisations,
+    rates,
+    serving,
+    simulating,
+    tariffs,
+    tenants,
+    topups,
+)
+from server.cli.history import exporting, seeding, showing
 from server.cli.problems import Problem
 
 app = typer.Typer(
@@ -17,10 +30,20 @@ app.command(epilog=serving.settings_help())(serving.serve)
 app.command()(serving.demo)
 app.command()(simulating.simulate)
 app.command()(auditing.audit)
+app.command()(documents.invoice)
+app.command()(documents.act)
+app.command()(showing.month)
+app.command()(showing.history)
+app.command()(exporting.export)
+app.command()(seeding.seed)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(tariffs.app, name="tariff")
 app.add_typer(keys.app, name="key")
 app.add_typer(calls.app, name="call")
+app.add_typer(organisations.app, name="org")
+app.add_typer(documents.app, name="document")
+app.add_typer(topups.app, name="topup")
+app.add_typer(rates.app, name="rate")
 
 
 @app.callback()

@@ -7,6 +7,7 @@ that the server knows; afterwards a request costs one dictionary look-up plus wh
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -125,7 +126,9 @@ def _plain(handler: Handler) -> Behaviour:
         return proceed
 
     async def write_out(request: Any, context: Context) -> None:
-        async for response in behaviour(request, context):
-            await context.write(response)
+        # Closed at once when the client goes: what the generator holds must not wait for that.
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     return write_out

@@ -8,14 +8,19 @@ from server.errors import PermissionDenied
 GATEWAY = "gateway"
 ADMIN = "admin"
 TENANT = "tenant"
+# Not a role: lets a tenant's own key see phone numbers whole, as gateways and administrators do.
+NUMBERS = "numbers"
 
 
 class Principal(NamedTuple):
-    """A valid key. `tenants` is None when it may use every tenant."""
+    """A valid key. `tenants` is None when it may use every tenant; `sees_numbers` tells whether it
+    is shown phone numbers whole.
+    """
 
     key_id: str
     role: str
     tenants: frozenset[str] | None
+    sees_numbers: bool = False
 
     @classmethod
     def of(cls, key_id: str, scopes: tuple[str, ...]) -> Self:
@@ -25,7 +30,8 @@ class Principal(NamedTuple):
         )
         role = next((each for each in (ADMIN, GATEWAY) if each in scopes), TENANT)
         unbounded = role != TENANT and not tenants
-        return cls(key_id, role, None if unbounded else tenants)
+        sees_numbers = role != TENANT or NUMBERS in scopes
+        return cls(key_id, role, None if unbounded else tenants, sees_numbers)
 
     def may_use(self, tenant_id: str) -> bool:
         """Whether the key reaches the tenant, whether that exists or not."""

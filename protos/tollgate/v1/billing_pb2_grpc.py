@@ -4,6 +4,9 @@ import grpc
 import warnings
 
 from tollgate.v1 import billing_pb2 as tollgate_dot_v1_dot_billing__pb2
+from tollgate.v1 import history_pb2 as tollgate_dot_v1_dot_history__pb2
+from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
+from tollgate.v1 import payments_pb2 as tollgate_dot_v1_dot_payments__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -101,6 +104,131 @@ class BillingServiceStub(object):
                 '/tollgate.v1.BillingService/Audit',
                 request_serializer=tollgate_dot_v1_dot_billing__pb2.AuditRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_billing__pb2.AuditResponse.FromString,
+                _registered_method=True)
+        self.CreateOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/CreateOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationResponse.FromString,
+                _registered_method=True)
+        self.GetOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationResponse.FromString,
+                _registered_method=True)
+        self.ListOrganisations = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListOrganisations',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsResponse.FromString,
+                _registered_method=True)
+        self.UpdateOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/UpdateOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationResponse.FromString,
+                _registered_method=True)
+        self.ArchiveOrganisation = channel.unary_unary(
+                '/tollgate.v1.BillingService/ArchiveOrganisation',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationResponse.FromString,
+                _registered_method=True)
+        self.SetPayer = channel.unary_unary(
+                '/tollgate.v1.BillingService/SetPayer',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerResponse.FromString,
+                _registered_method=True)
+        self.IssueInvoice = channel.unary_unary(
+                '/tollgate.v1.BillingService/IssueInvoice',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceResponse.FromString,
+                _registered_method=True)
+        self.IssueAct = channel.unary_unary(
+                '/tollgate.v1.BillingService/IssueAct',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueActRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueActResponse.FromString,
+                _registered_method=True)
+        self.GetDocument = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetDocument',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentResponse.FromString,
+                _registered_method=True)
+        self.ListDocuments = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListDocuments',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsResponse.FromString,
+                _registered_method=True)
+        self.DownloadDocument = channel.unary_unary(
+                '/tollgate.v1.BillingService/DownloadDocument',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
+                _registered_method=True)
+        self.GetMonthSummary = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetMonthSummary',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryResponse.FromString,
+                _registered_method=True)
+        self.ListDailySpend = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListDailySpend',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendResponse.FromString,
+                _registered_method=True)
+        self.ListTransactions = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListTransactions',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsResponse.FromString,
+                _registered_method=True)
+        self.ListRefusals = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListRefusals',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsResponse.FromString,
+                _registered_method=True)
+        self.ExportHistory = channel.unary_stream(
+                '/tollgate.v1.BillingService/ExportHistory',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryResponse.FromString,
+                _registered_method=True)
+        self.WatchBalance = channel.unary_stream(
+                '/tollgate.v1.BillingService/WatchBalance',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceResponse.FromString,
+                _registered_method=True)
+        self.SeedExample = channel.unary_unary(
+                '/tollgate.v1.BillingService/SeedExample',
+                request_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
+                _registered_method=True)
+        self.CreateTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/CreateTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpResponse.FromString,
+                _registered_method=True)
+        self.GetTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpResponse.FromString,
+                _registered_method=True)
+        self.ListTopUps = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListTopUps',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/ConfirmTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpResponse.FromString,
+                _registered_method=True)
+        self.RefundTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/RefundTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpResponse.FromString,
+                _registered_method=True)
+        self.SetExchangeRate = channel.unary_unary(
+                '/tollgate.v1.BillingService/SetExchangeRate',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateResponse.FromString,
+                _registered_method=True)
+        self.ListExchangeRates = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListExchangeRates',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.FromString,
                 _registered_method=True)
 
 
@@ -204,6 +332,197 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateOrganisation(self, request, context):
+        """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
+        field named, or are kept as a draft.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrganisation(self, request, context):
+        """Reads one organisation. NOT_FOUND, reason UNKNOWN_ORGANISATION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOrganisations(self, request, context):
+        """Lists a tenant's organisations by creation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateOrganisation(self, request, context):
+        """Changes an organisation. An archived one is FAILED_PRECONDITION, reason ORGANISATION_ARCHIVED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveOrganisation(self, request, context):
+        """Takes an organisation out of use for good; if it was the payer, there is none then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPayer(self, request, context):
+        """Chooses the organisation that the tenant's acts are made out to, instead of another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueInvoice(self, request, context):
+        """Issues an invoice in roubles to one of a tenant's organisations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueAct(self, request, context):
+        """Issues the act of a month that is over, in roubles, to the tenant's payer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDocument(self, request, context):
+        """Reads one document. NOT_FOUND, reason UNKNOWN_DOCUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDocuments(self, request, context):
+        """Lists a tenant's documents, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadDocument(self, request, context):
+        """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMonthSummary(self, request, context):
+        """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDailySpend(self, request, context):
+        """Lists the money charged on each day, for a chart beside the daily cap.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTransactions(self, request, context):
+        """Lists the payment history, the newest row first: top-ups and adjustments one by one, charges
+        gathered per day and type.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRefusals(self, request, context):
+        """Counts refused calls per day and reason, and lists the last of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportHistory(self, request, context):
+        """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
+        run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
+        minute ends UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchBalance(self, request, context):
+        """Streams the live balance: at once, and within a second of every change. It ends
+        UNAUTHENTICATED when the key is revoked; above 200 watchers in a process further ones are
+        RESOURCE_EXHAUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SeedExample(self, request, context):
+        """Creates a tenant whose past is posted to the ledger with its dates: the product's example
+        month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateTopUp(self, request, context):
+        """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+        returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+        (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+        does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+        repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTopUp(self, request, context):
+        """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTopUps(self, request, context):
+        """Lists a tenant's top-ups, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTopUp(self, request, context):
+        """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+        WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+        of its payments itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefundTopUp(self, request, context):
+        """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+        available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+        when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+        its refunds itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetExchangeRate(self, request, context):
+        """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExchangeRates(self, request, context):
+        """Lists the exchange rates, the newest day first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -271,6 +590,131 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.Audit,
                     request_deserializer=tollgate_dot_v1_dot_billing__pb2.AuditRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_billing__pb2.AuditResponse.SerializeToString,
+            ),
+            'CreateOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationResponse.SerializeToString,
+            ),
+            'GetOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.GetOrganisationResponse.SerializeToString,
+            ),
+            'ListOrganisations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrganisations,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsResponse.SerializeToString,
+            ),
+            'UpdateOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationResponse.SerializeToString,
+            ),
+            'ArchiveOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveOrganisation,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationResponse.SerializeToString,
+            ),
+            'SetPayer': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPayer,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.SetPayerResponse.SerializeToString,
+            ),
+            'IssueInvoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueInvoice,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceResponse.SerializeToString,
+            ),
+            'IssueAct': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueAct,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.IssueActRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.IssueActResponse.SerializeToString,
+            ),
+            'GetDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDocument,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.GetDocumentResponse.SerializeToString,
+            ),
+            'ListDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDocuments,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.ListDocumentsResponse.SerializeToString,
+            ),
+            'DownloadDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.DownloadDocument,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.SerializeToString,
+            ),
+            'GetMonthSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMonthSummary,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryResponse.SerializeToString,
+            ),
+            'ListDailySpend': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDailySpend,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ListDailySpendResponse.SerializeToString,
+            ),
+            'ListTransactions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransactions,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ListTransactionsResponse.SerializeToString,
+            ),
+            'ListRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefusals,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ListRefusalsResponse.SerializeToString,
+            ),
+            'ExportHistory': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportHistory,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.ExportHistoryResponse.SerializeToString,
+            ),
+            'WatchBalance': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBalance,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.WatchBalanceResponse.SerializeToString,
+            ),
+            'SeedExample': grpc.unary_unary_rpc_method_handler(
+                    servicer.SeedExample,
+                    request_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.SerializeToString,
+            ),
+            'CreateTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpResponse.SerializeToString,
+            ),
+            'GetTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpResponse.SerializeToString,
+            ),
+            'ListTopUps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTopUps,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsResponse.SerializeToString,
+            ),
+            'ConfirmTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpResponse.SerializeToString,
+            ),
+            'RefundTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpResponse.SerializeToString,
+            ),
+            'SetExchangeRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetExchangeRate,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateResponse.SerializeToString,
+            ),
+            'ListExchangeRates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExchangeRates,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -627,6 +1071,681 @@ class BillingService(object):
             '/tollgate.v1.BillingService/Audit',
             tollgate_dot_v1_dot_billing__pb2.AuditRequest.SerializeToString,
             tollgate_dot_v1_dot_billing__pb2.AuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/CreateOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.CreateOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.GetOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.GetOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrganisations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListOrganisations',
+            tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.ListOrganisationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/UpdateOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.UpdateOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ArchiveOrganisation',
+            tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.ArchiveOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPayer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SetPayer',
+            tollgate_dot_v1_dot_organisations__pb2.SetPayerRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.SetPayerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueInvoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/IssueInvoice',
+            tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.IssueInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueAct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/IssueAct',
+            tollgate_dot_v1_dot_organisations__pb2.IssueActRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.IssueActResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetDocument',
+            tollgate_dot_v1_dot_organisations__pb2.GetDocumentRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.GetDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListDocuments',
+            tollgate_dot_v1_dot_organisations__pb2.ListDocumentsRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.ListDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/DownloadDocument',
+            tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMonthSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetMonthSummary',
+            tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.GetMonthSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDailySpend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListDailySpend',
+            tollgate_dot_v1_dot_history__pb2.ListDailySpendRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ListDailySpendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransactions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListTransactions',
+            tollgate_dot_v1_dot_history__pb2.ListTransactionsRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ListTransactionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListRefusals',
+            tollgate_dot_v1_dot_history__pb2.ListRefusalsRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ListRefusalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ExportHistory',
+            tollgate_dot_v1_dot_history__pb2.ExportHistoryRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.ExportHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tollgate.v1.BillingService/WatchBalance',
+            tollgate_dot_v1_dot_history__pb2.WatchBalanceRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.WatchBalanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SeedExample(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SeedExample',
+            tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
+            tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/CreateTopUp',
+            tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.CreateTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetTopUp',
+            tollgate_dot_v1_dot_payments__pb2.GetTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.GetTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTopUps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListTopUps',
+            tollgate_dot_v1_dot_payments__pb2.ListTopUpsRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.ListTopUpsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ConfirmTopUp',
+            tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/RefundTopUp',
+            tollgate_dot_v1_dot_payments__pb2.RefundTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.RefundTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetExchangeRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SetExchangeRate',
+            tollgate_dot_v1_dot_payments__pb2.SetExchangeRateRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.SetExchangeRateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExchangeRates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListExchangeRates',
+            tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

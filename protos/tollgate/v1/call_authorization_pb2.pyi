@@ -3,31 +3,31 @@
 isort:skip_file
 The gateway API: may a call start, may it go on, what did it cost."""
 
-import builtins
-import collections.abc
-import google.protobuf.descriptor
-import google.protobuf.internal.containers
-import google.protobuf.internal.enum_type_wrapper
-import google.protobuf.message
-import google.protobuf.timestamp_pb2
-import google.rpc.status_pb2
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
+from tollgate.v1 import common_pb2 as _common_pb2
+import builtins as _builtins
 import sys
-import tollgate.v1.common_pb2
-import typing
+import typing as _typing
 
-if sys.version_info >= (3, 10):
-    import typing as typing_extensions
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    import typing_extensions
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
 class _Decision:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _DecisionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Decision.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _DecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     DECISION_UNSPECIFIED: _Decision.ValueType  # 0
     """Never sent."""
     DECISION_ACCEPTED: _Decision.ValueType  # 1
@@ -44,14 +44,14 @@ DECISION_ACCEPTED: Decision.ValueType  # 1
 """The call may start, within the grant."""
 DECISION_REJECTED: Decision.ValueType  # 2
 """The call may not start; see the refusal."""
-Global___Decision: typing_extensions.TypeAlias = Decision
+Global___Decision: _TypeAlias = Decision  # noqa: Y015
 
 class _RefusalReason:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _RefusalReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RefusalReason.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefusalReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     REFUSAL_REASON_UNSPECIFIED: _RefusalReason.ValueType  # 0
     """Never sent."""
     REFUSAL_REASON_UNKNOWN_TENANT: _RefusalReason.ValueType  # 1
@@ -92,14 +92,14 @@ REFUSAL_REASON_CALL_COST_LIMIT: RefusalReason.ValueType  # 7
 """The limit per call is less than the shortest start costs. SIP 402, Q.850 21."""
 REFUSAL_REASON_TOO_MANY_CONCURRENT_CALLS: RefusalReason.ValueType  # 8
 """The tenant has as many calls running as it may. SIP 486, Q.850 17."""
-Global___RefusalReason: typing_extensions.TypeAlias = RefusalReason
+Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 class _Directive:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _DirectiveEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Directive.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _DirectiveEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Directive.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     DIRECTIVE_UNSPECIFIED: _Directive.ValueType  # 0
     """Never sent."""
     DIRECTIVE_CONTINUE: _Directive.ValueType  # 1
@@ -136,175 +136,187 @@ DIRECTIVE_REPORT_NOW: Directive.ValueType  # 6
 """Pushed only: there is more money or a higher limit; report now, the reply extends the grant."""
 DIRECTIVE_RECONNECT: Directive.ValueType  # 7
 """Pushed only: the server is going away; open another stream and go on there."""
-Global___Directive: typing_extensions.TypeAlias = Directive
+Global___Directive: _TypeAlias = Directive  # noqa: Y015
 
-@typing.final
-class Grant(google.protobuf.message.Message):
+@_typing.final
+class Grant(_message.Message):
     """Is what a reply allows."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    RESERVED_MICROS_FIELD_NUMBER: builtins.int
-    SECONDS_LEFT_FIELD_NUMBER: builtins.int
-    VALID_FOR_MS_FIELD_NUMBER: builtins.int
-    reserved_micros: builtins.int
+    RESERVED_MICROS_FIELD_NUMBER: _builtins.int
+    SECONDS_LEFT_FIELD_NUMBER: _builtins.int
+    VALID_FOR_MS_FIELD_NUMBER: _builtins.int
+    reserved_micros: _builtins.int
     """Money still reserved for this call, in micros."""
-    seconds_left: builtins.int
+    seconds_left: _builtins.int
     """How long the reservation lasts at the call's own pace, in seconds, rounded down."""
-    valid_for_ms: builtins.int
+    valid_for_ms: _builtins.int
     """How long the gateway may let the call go on without another reply, in ms, counted by its
     monotonic clock from when it sent the request. Never longer than the lease.
     """
     def __init__(
         self,
         *,
-        reserved_micros: builtins.int = ...,
-        seconds_left: builtins.int = ...,
-        valid_for_ms: builtins.int = ...,
+        reserved_micros: _builtins.int = ...,
+        seconds_left: _builtins.int = ...,
+        valid_for_ms: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["reserved_micros", b"reserved_micros", "seconds_left", b"seconds_left", "valid_for_ms", b"valid_for_ms"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reserved_micros", b"reserved_micros", "seconds_left", b"seconds_left", "valid_for_ms", b"valid_for_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Grant: typing_extensions.TypeAlias = Grant
+Global___Grant: _TypeAlias = Grant  # noqa: Y015
 
-@typing.final
-class Refusal(google.protobuf.message.Message):
+@_typing.final
+class Refusal(_message.Message):
     """Explains a refusal with what the caller needs to act on it."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REASON_FIELD_NUMBER: builtins.int
-    AVAILABLE_MICROS_FIELD_NUMBER: builtins.int
-    RESERVED_MICROS_FIELD_NUMBER: builtins.int
-    DAILY_CAP_MICROS_FIELD_NUMBER: builtins.int
-    SPENT_TODAY_MICROS_FIELD_NUMBER: builtins.int
-    RESETS_AT_FIELD_NUMBER: builtins.int
-    SIP_STATUS_FIELD_NUMBER: builtins.int
-    Q850_CAUSE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AVAILABLE_MICROS_FIELD_NUMBER: _builtins.int
+    RESERVED_MICROS_FIELD_NUMBER: _builtins.int
+    DAILY_CAP_MICROS_FIELD_NUMBER: _builtins.int
+    SPENT_TODAY_MICROS_FIELD_NUMBER: _builtins.int
+    RESETS_AT_FIELD_NUMBER: _builtins.int
+    SIP_STATUS_FIELD_NUMBER: _builtins.int
+    Q850_CAUSE_FIELD_NUMBER: _builtins.int
     reason: Global___RefusalReason.ValueType
     """The first reason that applies."""
-    available_micros: builtins.int
+    available_micros: _builtins.int
     """balance + credit limit − all reservations, in micros."""
-    reserved_micros: builtins.int
+    reserved_micros: _builtins.int
     """Money held by the tenant's other calls, in micros: "no money" and "money held" differ."""
-    daily_cap_micros: builtins.int
+    daily_cap_micros: _builtins.int
     """The daily cap in micros; absent when the tenant has none."""
-    spent_today_micros: builtins.int
+    spent_today_micros: _builtins.int
     """Money charged today, in micros."""
-    sip_status: builtins.int
+    sip_status: _builtins.int
     """The SIP status to answer the call with."""
-    q850_cause: builtins.int
+    q850_cause: _builtins.int
     """The Q.850 cause to answer the call with."""
-    @property
-    def resets_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def resets_at(self) -> _timestamp_pb2.Timestamp:
         """When the running day ends in the tenant's time zone and the cap counts anew."""
 
     def __init__(
         self,
         *,
         reason: Global___RefusalReason.ValueType = ...,
-        available_micros: builtins.int = ...,
-        reserved_micros: builtins.int = ...,
-        daily_cap_micros: builtins.int | None = ...,
-        spent_today_micros: builtins.int = ...,
-        resets_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        sip_status: builtins.int = ...,
-        q850_cause: builtins.int = ...,
+        available_micros: _builtins.int = ...,
+        reserved_micros: _builtins.int = ...,
+        daily_cap_micros: _builtins.int | None = ...,
+        spent_today_micros: _builtins.int = ...,
+        resets_at: _timestamp_pb2.Timestamp | None = ...,
+        sip_status: _builtins.int = ...,
+        q850_cause: _builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "daily_cap_micros", b"daily_cap_micros", "resets_at", b"resets_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "available_micros", b"available_micros", "daily_cap_micros", b"daily_cap_micros", "q850_cause", b"q850_cause", "reason", b"reason", "reserved_micros", b"reserved_micros", "resets_at", b"resets_at", "sip_status", b"sip_status", "spent_today_micros", b"spent_today_micros"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]) -> typing.Literal["daily_cap_micros"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "daily_cap_micros", b"daily_cap_micros", "resets_at", b"resets_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "available_micros", b"available_micros", "daily_cap_micros", b"daily_cap_micros", "q850_cause", b"q850_cause", "reason", b"reason", "reserved_micros", b"reserved_micros", "resets_at", b"resets_at", "sip_status", b"sip_status", "spent_today_micros", b"spent_today_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__daily_cap_micros: _TypeAlias = _typing.Literal["daily_cap_micros"]  # noqa: Y015
+    _WhichOneofArgType__daily_cap_micros: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__daily_cap_micros) -> _WhichOneofReturnType__daily_cap_micros | None: ...
 
-Global___Refusal: typing_extensions.TypeAlias = Refusal
+Global___Refusal: _TypeAlias = Refusal  # noqa: Y015
 
-@typing.final
-class AuthorizeRequest(google.protobuf.message.Message):
+@_typing.final
+class AuthorizeRequest(_message.Message):
     """Asks whether a call may start."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    MODEL_FIELD_NUMBER: builtins.int
-    CALLER_FIELD_NUMBER: builtins.int
-    CALLEE_FIELD_NUMBER: builtins.int
-    DIRECTION_FIELD_NUMBER: builtins.int
-    ASSISTANT_ID_FIELD_NUMBER: builtins.int
-    ANALYTICS_FIELD_NUMBER: builtins.int
-    USAGE_FIELD_NUMBER: builtins.int
-    ELAPSED_MS_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CALLEE_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    ASSISTANT_ID_FIELD_NUMBER: _builtins.int
+    ANALYTICS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant; matches ^[A-Za-z0-9_.@:+-]{1,64}$."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The gateway's name of the call, unique per tenant; matches ^[A-Za-z0-9_.@:+-]{1,64}$."""
-    model: builtins.str
+    model: _builtins.str
     """The model that the assistant runs on; 1 to 64 characters of the same set."""
-    caller: builtins.str
+    caller: _builtins.str
     """The calling number; at most 64 printable characters."""
-    callee: builtins.str
+    callee: _builtins.str
     """The called number; at most 64 printable characters."""
-    direction: tollgate.v1.common_pb2.Direction.ValueType
+    direction: _common_pb2.Direction.ValueType
     """Who placed the call."""
-    assistant_id: builtins.str
+    assistant_id: _builtins.str
     """The assistant that speaks; empty or matches ^[A-Za-z0-9_.@:+-]{1,64}$."""
-    analytics: builtins.bool
+    analytics: _builtins.bool
     """Whether one analytics report is priced into the call."""
-    elapsed_ms: builtins.int
+    elapsed_ms: _builtins.int
     """Milliseconds since the call was answered, 0 to 10^12; absent when it was not answered yet."""
-    @property
-    def usage(self) -> tollgate.v1.common_pb2.Usage:
+    @_builtins.property
+    def usage(self) -> _common_pb2.Usage:
         """The usage so far, when the request re-opens a call; left out for a new call."""
 
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
-        model: builtins.str = ...,
-        caller: builtins.str = ...,
-        callee: builtins.str = ...,
-        direction: tollgate.v1.common_pb2.Direction.ValueType = ...,
-        assistant_id: builtins.str = ...,
-        analytics: builtins.bool = ...,
-        usage: tollgate.v1.common_pb2.Usage | None = ...,
-        elapsed_ms: builtins.int | None = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        callee: _builtins.str = ...,
+        direction: _common_pb2.Direction.ValueType = ...,
+        assistant_id: _builtins.str = ...,
+        analytics: _builtins.bool = ...,
+        usage: _common_pb2.Usage | None = ...,
+        elapsed_ms: _builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "elapsed_ms", b"elapsed_ms", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "assistant_id", b"assistant_id", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "model", b"model", "tenant_id", b"tenant_id", "usage", b"usage"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_elapsed_ms", b"_elapsed_ms"]) -> typing.Literal["elapsed_ms"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "elapsed_ms", b"elapsed_ms", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "assistant_id", b"assistant_id", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "model", b"model", "tenant_id", b"tenant_id", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__elapsed_ms: _TypeAlias = _typing.Literal["elapsed_ms"]  # noqa: Y015
+    _WhichOneofArgType__elapsed_ms: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_ms) -> _WhichOneofReturnType__elapsed_ms | None: ...
 
-Global___AuthorizeRequest: typing_extensions.TypeAlias = AuthorizeRequest
+Global___AuthorizeRequest: _TypeAlias = AuthorizeRequest  # noqa: Y015
 
-@typing.final
-class AuthorizeResponse(google.protobuf.message.Message):
+@_typing.final
+class AuthorizeResponse(_message.Message):
     """Answers Authorize."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DECISION_FIELD_NUMBER: builtins.int
-    REFUSAL_FIELD_NUMBER: builtins.int
-    GRANT_FIELD_NUMBER: builtins.int
-    DIRECTIVE_FIELD_NUMBER: builtins.int
-    STATE_FIELD_NUMBER: builtins.int
-    TARIFF_VERSION_FIELD_NUMBER: builtins.int
-    USAGE_FIELD_NUMBER: builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
+    DIRECTIVE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TARIFF_VERSION_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     decision: Global___Decision.ValueType
     """Whether the call may start."""
     directive: Global___Directive.ValueType
     """What the gateway must do now; HANG_UP when REJECTED."""
-    state: tollgate.v1.common_pb2.CallState.ValueType
+    state: _common_pb2.CallState.ValueType
     """Where the call is in its life."""
-    tariff_version: builtins.str
+    tariff_version: _builtins.str
     """The pinned tariff version, as name@version."""
-    @property
+    @_builtins.property
     def refusal(self) -> Global___Refusal:
         """Why not, when REJECTED."""
 
-    @property
+    @_builtins.property
     def grant(self) -> Global___Grant:
         """What the reply allows, when ACCEPTED."""
 
-    @property
-    def usage(self) -> tollgate.v1.common_pb2.Usage:
+    @_builtins.property
+    def usage(self) -> _common_pb2.Usage:
         """The last accepted usage, when the call was known already; continue from it."""
 
     def __init__(
@@ -314,80 +326,87 @@ class AuthorizeResponse(google.protobuf.message.Message):
         refusal: Global___Refusal | None = ...,
         grant: Global___Grant | None = ...,
         directive: Global___Directive.ValueType = ...,
-        state: tollgate.v1.common_pb2.CallState.ValueType = ...,
-        tariff_version: builtins.str = ...,
-        usage: tollgate.v1.common_pb2.Usage | None = ...,
+        state: _common_pb2.CallState.ValueType = ...,
+        tariff_version: _builtins.str = ...,
+        usage: _common_pb2.Usage | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["grant", b"grant", "refusal", b"refusal", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["decision", b"decision", "directive", b"directive", "grant", b"grant", "refusal", b"refusal", "state", b"state", "tariff_version", b"tariff_version", "usage", b"usage"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "refusal", b"refusal", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "directive", b"directive", "grant", b"grant", "refusal", b"refusal", "state", b"state", "tariff_version", b"tariff_version", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AuthorizeResponse: typing_extensions.TypeAlias = AuthorizeResponse
+Global___AuthorizeResponse: _TypeAlias = AuthorizeResponse  # noqa: Y015
 
-@typing.final
-class ChargeRequest(google.protobuf.message.Message):
+@_typing.final
+class ChargeRequest(_message.Message):
     """Reports usage."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    USAGE_FIELD_NUMBER: builtins.int
-    ELAPSED_MS_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The call."""
-    elapsed_ms: builtins.int
+    elapsed_ms: _builtins.int
     """Milliseconds since the call was answered, by the gateway's monotonic clock, 0 to 10^12;
     absent when it was not answered yet. The highest value seen counts.
     """
-    @property
-    def usage(self) -> tollgate.v1.common_pb2.Usage:
+    @_builtins.property
+    def usage(self) -> _common_pb2.Usage:
         """All meters of the call, cumulative since answer."""
 
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
-        usage: tollgate.v1.common_pb2.Usage | None = ...,
-        elapsed_ms: builtins.int | None = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
+        usage: _common_pb2.Usage | None = ...,
+        elapsed_ms: _builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "elapsed_ms", b"elapsed_ms", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "call_id", b"call_id", "elapsed_ms", b"elapsed_ms", "tenant_id", b"tenant_id", "usage", b"usage"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_elapsed_ms", b"_elapsed_ms"]) -> typing.Literal["elapsed_ms"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "elapsed_ms", b"elapsed_ms", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "call_id", b"call_id", "elapsed_ms", b"elapsed_ms", "tenant_id", b"tenant_id", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__elapsed_ms: _TypeAlias = _typing.Literal["elapsed_ms"]  # noqa: Y015
+    _WhichOneofArgType__elapsed_ms: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_ms) -> _WhichOneofReturnType__elapsed_ms | None: ...
 
-Global___ChargeRequest: typing_extensions.TypeAlias = ChargeRequest
+Global___ChargeRequest: _TypeAlias = ChargeRequest  # noqa: Y015
 
-@typing.final
-class ChargeResponse(google.protobuf.message.Message):
+@_typing.final
+class ChargeResponse(_message.Message):
     """Answers Charge."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DIRECTIVE_FIELD_NUMBER: builtins.int
-    GRANT_FIELD_NUMBER: builtins.int
-    STATE_FIELD_NUMBER: builtins.int
-    RATED_MICROS_FIELD_NUMBER: builtins.int
-    CHARGED_MICROS_FIELD_NUMBER: builtins.int
-    OVERRUN_MICROS_FIELD_NUMBER: builtins.int
-    USAGE_FIELD_NUMBER: builtins.int
+    DIRECTIVE_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RATED_MICROS_FIELD_NUMBER: _builtins.int
+    CHARGED_MICROS_FIELD_NUMBER: _builtins.int
+    OVERRUN_MICROS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     directive: Global___Directive.ValueType
     """What the gateway must do now."""
-    state: tollgate.v1.common_pb2.CallState.ValueType
+    state: _common_pb2.CallState.ValueType
     """Where the call is in its life."""
-    rated_micros: builtins.int
+    rated_micros: _builtins.int
     """The highest accepted rated total of the call, in micros."""
-    charged_micros: builtins.int
+    charged_micros: _builtins.int
     """Money charged for the call so far, in micros."""
-    overrun_micros: builtins.int
+    overrun_micros: _builtins.int
     """Cost of the call that could not be covered, in micros."""
-    @property
+    @_builtins.property
     def grant(self) -> Global___Grant:
         """What the reply allows."""
 
-    @property
-    def usage(self) -> tollgate.v1.common_pb2.Usage:
+    @_builtins.property
+    def usage(self) -> _common_pb2.Usage:
         """The last accepted usage, when the request carried less; continue from it."""
 
     def __init__(
@@ -395,400 +414,442 @@ class ChargeResponse(google.protobuf.message.Message):
         *,
         directive: Global___Directive.ValueType = ...,
         grant: Global___Grant | None = ...,
-        state: tollgate.v1.common_pb2.CallState.ValueType = ...,
-        rated_micros: builtins.int = ...,
-        charged_micros: builtins.int = ...,
-        overrun_micros: builtins.int = ...,
-        usage: tollgate.v1.common_pb2.Usage | None = ...,
+        state: _common_pb2.CallState.ValueType = ...,
+        rated_micros: _builtins.int = ...,
+        charged_micros: _builtins.int = ...,
+        overrun_micros: _builtins.int = ...,
+        usage: _common_pb2.Usage | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["grant", b"grant", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["charged_micros", b"charged_micros", "directive", b"directive", "grant", b"grant", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "state", b"state", "usage", b"usage"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged_micros", b"charged_micros", "directive", b"directive", "grant", b"grant", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "state", b"state", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ChargeResponse: typing_extensions.TypeAlias = ChargeResponse
+Global___ChargeResponse: _TypeAlias = ChargeResponse  # noqa: Y015
 
-@typing.final
-class SettleRequest(google.protobuf.message.Message):
+@_typing.final
+class SettleRequest(_message.Message):
     """Closes a call."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    USAGE_FIELD_NUMBER: builtins.int
-    ELAPSED_MS_FIELD_NUMBER: builtins.int
-    STARTED_AT_FIELD_NUMBER: builtins.int
-    ANSWERED_AT_FIELD_NUMBER: builtins.int
-    ENDED_AT_FIELD_NUMBER: builtins.int
-    OUTCOME_FIELD_NUMBER: builtins.int
-    CORRECTS_USAGE_FIELD_NUMBER: builtins.int
-    MODEL_FIELD_NUMBER: builtins.int
-    CALLER_FIELD_NUMBER: builtins.int
-    CALLEE_FIELD_NUMBER: builtins.int
-    DIRECTION_FIELD_NUMBER: builtins.int
-    ASSISTANT_ID_FIELD_NUMBER: builtins.int
-    ANALYTICS_FIELD_NUMBER: builtins.int
-    TARIFF_VERSION_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ANSWERED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    CORRECTS_USAGE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CALLEE_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    ASSISTANT_ID_FIELD_NUMBER: _builtins.int
+    ANALYTICS_FIELD_NUMBER: _builtins.int
+    TARIFF_VERSION_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The call."""
-    elapsed_ms: builtins.int
+    elapsed_ms: _builtins.int
     """Milliseconds between answer and end, 0 to 10^12; absent when never answered."""
-    outcome: tollgate.v1.common_pb2.Outcome.ValueType
+    outcome: _common_pb2.Outcome.ValueType
     """How the call ended."""
-    corrects_usage: builtins.bool
+    corrects_usage: _builtins.bool
     """Whether usage below the highest report is a correction: the difference comes off the overrun
     first, then off what was charged.
     """
-    model: builtins.str
+    model: _builtins.str
     """The model, as at Authorize; lets a call that nobody holds be opened, charged and settled."""
-    caller: builtins.str
+    caller: _builtins.str
     """The calling number, as at Authorize."""
-    callee: builtins.str
+    callee: _builtins.str
     """The called number, as at Authorize."""
-    direction: tollgate.v1.common_pb2.Direction.ValueType
+    direction: _common_pb2.Direction.ValueType
     """Who placed the call, as at Authorize."""
-    assistant_id: builtins.str
+    assistant_id: _builtins.str
     """The assistant, as at Authorize."""
-    analytics: builtins.bool
+    analytics: _builtins.bool
     """The analytics switch, as at Authorize."""
-    tariff_version: builtins.str
+    tariff_version: _builtins.str
     """The tariff version that Authorize answered; empty takes the one in force at started_at."""
-    @property
-    def usage(self) -> tollgate.v1.common_pb2.Usage:
+    @_builtins.property
+    def usage(self) -> _common_pb2.Usage:
         """The final usage."""
 
-    @property
-    def started_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
         """When the call started."""
 
-    @property
-    def answered_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def answered_at(self) -> _timestamp_pb2.Timestamp:
         """When the call was answered; absent when never answered."""
 
-    @property
-    def ended_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
         """When the call ended."""
 
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
-        usage: tollgate.v1.common_pb2.Usage | None = ...,
-        elapsed_ms: builtins.int | None = ...,
-        started_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        answered_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        ended_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        outcome: tollgate.v1.common_pb2.Outcome.ValueType = ...,
-        corrects_usage: builtins.bool = ...,
-        model: builtins.str = ...,
-        caller: builtins.str = ...,
-        callee: builtins.str = ...,
-        direction: tollgate.v1.common_pb2.Direction.ValueType = ...,
-        assistant_id: builtins.str = ...,
-        analytics: builtins.bool = ...,
-        tariff_version: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
+        usage: _common_pb2.Usage | None = ...,
+        elapsed_ms: _builtins.int | None = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        answered_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _common_pb2.Outcome.ValueType = ...,
+        corrects_usage: _builtins.bool = ...,
+        model: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        callee: _builtins.str = ...,
+        direction: _common_pb2.Direction.ValueType = ...,
+        assistant_id: _builtins.str = ...,
+        analytics: _builtins.bool = ...,
+        tariff_version: _builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "answered_at", b"answered_at", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "started_at", b"started_at", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "answered_at", b"answered_at", "assistant_id", b"assistant_id", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "corrects_usage", b"corrects_usage", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "model", b"model", "outcome", b"outcome", "started_at", b"started_at", "tariff_version", b"tariff_version", "tenant_id", b"tenant_id", "usage", b"usage"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_elapsed_ms", b"_elapsed_ms"]) -> typing.Literal["elapsed_ms"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "answered_at", b"answered_at", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "started_at", b"started_at", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "answered_at", b"answered_at", "assistant_id", b"assistant_id", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "corrects_usage", b"corrects_usage", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "model", b"model", "outcome", b"outcome", "started_at", b"started_at", "tariff_version", b"tariff_version", "tenant_id", b"tenant_id", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__elapsed_ms: _TypeAlias = _typing.Literal["elapsed_ms"]  # noqa: Y015
+    _WhichOneofArgType__elapsed_ms: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_ms) -> _WhichOneofReturnType__elapsed_ms | None: ...
 
-Global___SettleRequest: typing_extensions.TypeAlias = SettleRequest
+Global___SettleRequest: _TypeAlias = SettleRequest  # noqa: Y015
 
-@typing.final
-class SettleResponse(google.protobuf.message.Message):
+@_typing.final
+class SettleResponse(_message.Message):
     """Answers Settle."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    SETTLEMENT_FIELD_NUMBER: builtins.int
-    STATE_FIELD_NUMBER: builtins.int
-    RATED_MICROS_FIELD_NUMBER: builtins.int
-    CHARGED_MICROS_FIELD_NUMBER: builtins.int
-    OVERRUN_MICROS_FIELD_NUMBER: builtins.int
-    COST_FIELD_NUMBER: builtins.int
-    TARIFF_VERSION_FIELD_NUMBER: builtins.int
-    OUTCOME_FIELD_NUMBER: builtins.int
-    SPEND_BY_DAY_FIELD_NUMBER: builtins.int
-    settlement: tollgate.v1.common_pb2.Settlement.ValueType
+    SETTLEMENT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RATED_MICROS_FIELD_NUMBER: _builtins.int
+    CHARGED_MICROS_FIELD_NUMBER: _builtins.int
+    OVERRUN_MICROS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    TARIFF_VERSION_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SPEND_BY_DAY_FIELD_NUMBER: _builtins.int
+    settlement: _common_pb2.Settlement.ValueType
     """Whether the settlement is in the ledger yet."""
-    state: tollgate.v1.common_pb2.CallState.ValueType
+    state: _common_pb2.CallState.ValueType
     """Where the call is in its life."""
-    rated_micros: builtins.int
+    rated_micros: _builtins.int
     """The final rated total, in micros."""
-    charged_micros: builtins.int
+    charged_micros: _builtins.int
     """Money charged for the call, in micros."""
-    overrun_micros: builtins.int
+    overrun_micros: _builtins.int
     """Cost that could not be covered, in micros; never charged later."""
-    tariff_version: builtins.str
+    tariff_version: _builtins.str
     """The pinned tariff version, as name@version."""
-    outcome: tollgate.v1.common_pb2.Outcome.ValueType
+    outcome: _common_pb2.Outcome.ValueType
     """How the call ended; INCOMPLETE when it was closed before this request came."""
-    @property
-    def cost(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tollgate.v1.common_pb2.CostComponent]:
+    @_builtins.property
+    def cost(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CostComponent]:
         """The itemised cost; sums to rated_micros."""
 
-    @property
-    def spend_by_day(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tollgate.v1.common_pb2.DaySpend]:
+    @_builtins.property
+    def spend_by_day(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.DaySpend]:
         """Money charged per day in the tenant's time zone."""
 
     def __init__(
         self,
         *,
-        settlement: tollgate.v1.common_pb2.Settlement.ValueType = ...,
-        state: tollgate.v1.common_pb2.CallState.ValueType = ...,
-        rated_micros: builtins.int = ...,
-        charged_micros: builtins.int = ...,
-        overrun_micros: builtins.int = ...,
-        cost: collections.abc.Iterable[tollgate.v1.common_pb2.CostComponent] | None = ...,
-        tariff_version: builtins.str = ...,
-        outcome: tollgate.v1.common_pb2.Outcome.ValueType = ...,
-        spend_by_day: collections.abc.Iterable[tollgate.v1.common_pb2.DaySpend] | None = ...,
+        settlement: _common_pb2.Settlement.ValueType = ...,
+        state: _common_pb2.CallState.ValueType = ...,
+        rated_micros: _builtins.int = ...,
+        charged_micros: _builtins.int = ...,
+        overrun_micros: _builtins.int = ...,
+        cost: _abc.Iterable[_common_pb2.CostComponent] | None = ...,
+        tariff_version: _builtins.str = ...,
+        outcome: _common_pb2.Outcome.ValueType = ...,
+        spend_by_day: _abc.Iterable[_common_pb2.DaySpend] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["charged_micros", b"charged_micros", "cost", b"cost", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "state", b"state", "tariff_version", b"tariff_version"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged_micros", b"charged_micros", "cost", b"cost", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "state", b"state", "tariff_version", b"tariff_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SettleResponse: typing_extensions.TypeAlias = SettleResponse
+Global___SettleResponse: _TypeAlias = SettleResponse  # noqa: Y015
 
-@typing.final
-class Operation(google.protobuf.message.Message):
+@_typing.final
+class Operation(_message.Message):
     """Is one of the many requests that a session message carries."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: builtins.int
-    AUTHORIZE_FIELD_NUMBER: builtins.int
-    CHARGE_FIELD_NUMBER: builtins.int
-    SETTLE_FIELD_NUMBER: builtins.int
-    id: builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    AUTHORIZE_FIELD_NUMBER: _builtins.int
+    CHARGE_FIELD_NUMBER: _builtins.int
+    SETTLE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
     """Names the operation in its result; distinct among the client's unanswered operations."""
-    @property
+    @_builtins.property
     def authorize(self) -> Global___AuthorizeRequest:
         """Asks whether a call may start."""
 
-    @property
+    @_builtins.property
     def charge(self) -> Global___ChargeRequest:
         """Reports usage."""
 
-    @property
+    @_builtins.property
     def settle(self) -> Global___SettleRequest:
         """Closes a call."""
 
     def __init__(
         self,
         *,
-        id: builtins.int = ...,
+        id: _builtins.int = ...,
         authorize: Global___AuthorizeRequest | None = ...,
         charge: Global___ChargeRequest | None = ...,
         settle: Global___SettleRequest | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "request", b"request", "settle", b"settle"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "id", b"id", "request", b"request", "settle", b"settle"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["request", b"request"]) -> typing.Literal["authorize", "charge", "settle"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorize", b"authorize", "charge", b"charge", "request", b"request", "settle", b"settle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorize", b"authorize", "charge", b"charge", "id", b"id", "request", b"request", "settle", b"settle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["authorize", "charge", "settle"]  # noqa: Y015
+    _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
-Global___Operation: typing_extensions.TypeAlias = Operation
+Global___Operation: _TypeAlias = Operation  # noqa: Y015
 
-@typing.final
-class OperationResult(google.protobuf.message.Message):
+@_typing.final
+class OperationResult(_message.Message):
     """Answers one operation."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: builtins.int
-    AUTHORIZE_FIELD_NUMBER: builtins.int
-    CHARGE_FIELD_NUMBER: builtins.int
-    SETTLE_FIELD_NUMBER: builtins.int
-    ERROR_FIELD_NUMBER: builtins.int
-    id: builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    AUTHORIZE_FIELD_NUMBER: _builtins.int
+    CHARGE_FIELD_NUMBER: _builtins.int
+    SETTLE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
     """The operation's id."""
-    @property
+    @_builtins.property
     def authorize(self) -> Global___AuthorizeResponse:
         """Answers an authorize."""
 
-    @property
+    @_builtins.property
     def charge(self) -> Global___ChargeResponse:
         """Answers a charge."""
 
-    @property
+    @_builtins.property
     def settle(self) -> Global___SettleResponse:
         """Answers a settle: ACCEPTED at once; when the posting is committed POSTED, a second time.
         Repeat a settle until it is POSTED: the second answer may be lost.
         """
 
-    @property
-    def error(self) -> google.rpc.status_pb2.Status:
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
         """The operation failed: code, text and details are those that the unary method would end with."""
 
     def __init__(
         self,
         *,
-        id: builtins.int = ...,
+        id: _builtins.int = ...,
         authorize: Global___AuthorizeResponse | None = ...,
         charge: Global___ChargeResponse | None = ...,
         settle: Global___SettleResponse | None = ...,
-        error: google.rpc.status_pb2.Status | None = ...,
+        error: _status_pb2.Status | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "error", b"error", "outcome", b"outcome", "settle", b"settle"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["authorize", b"authorize", "charge", b"charge", "error", b"error", "id", b"id", "outcome", b"outcome", "settle", b"settle"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["outcome", b"outcome"]) -> typing.Literal["authorize", "charge", "settle", "error"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorize", b"authorize", "charge", b"charge", "error", b"error", "outcome", b"outcome", "settle", b"settle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorize", b"authorize", "charge", b"charge", "error", b"error", "id", b"id", "outcome", b"outcome", "settle", b"settle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["authorize", "charge", "settle", "error"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
-Global___OperationResult: typing_extensions.TypeAlias = OperationResult
+Global___OperationResult: _TypeAlias = OperationResult  # noqa: Y015
 
-@typing.final
-class Push(google.protobuf.message.Message):
+@_typing.final
+class Push(_message.Message):
     """Tells a call, or the whole stream, what to do without having been asked."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    DIRECTIVE_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    DIRECTIVE_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant; empty when the push is for the whole stream."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The call; empty when the push is for the whole stream."""
     directive: Global___Directive.ValueType
     """WARN, FINISH, HANG_UP or REPORT_NOW for a call, RECONNECT for the stream."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
         directive: Global___Directive.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["call_id", b"call_id", "directive", b"directive", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "directive", b"directive", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Push: typing_extensions.TypeAlias = Push
+Global___Push: _TypeAlias = Push  # noqa: Y015
 
-@typing.final
-class SessionRequest(google.protobuf.message.Message):
+@_typing.final
+class SessionRequest(_message.Message):
     """Carries operations from a gateway."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    OPERATIONS_FIELD_NUMBER: builtins.int
-    @property
-    def operations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Operation]:
+    OPERATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
         """At most 1000 operations, for any calls of the tenants that the key may serve."""
 
     def __init__(
         self,
         *,
-        operations: collections.abc.Iterable[Global___Operation] | None = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["operations", b"operations"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operations", b"operations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SessionRequest: typing_extensions.TypeAlias = SessionRequest
+Global___SessionRequest: _TypeAlias = SessionRequest  # noqa: Y015
 
-@typing.final
-class SessionResponse(google.protobuf.message.Message):
+@_typing.final
+class SessionResponse(_message.Message):
     """Carries results and pushes to a gateway."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    RESULTS_FIELD_NUMBER: builtins.int
-    PUSHES_FIELD_NUMBER: builtins.int
-    @property
-    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OperationResult]:
+    RESULTS_FIELD_NUMBER: _builtins.int
+    PUSHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___OperationResult]:
         """Results of operations, of one message or of several."""
 
-    @property
-    def pushes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Push]:
+    @_builtins.property
+    def pushes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Push]:
         """Directives that nobody asked for."""
 
     def __init__(
         self,
         *,
-        results: collections.abc.Iterable[Global___OperationResult] | None = ...,
-        pushes: collections.abc.Iterable[Global___Push] | None = ...,
+        results: _abc.Iterable[Global___OperationResult] | None = ...,
+        pushes: _abc.Iterable[Global___Push] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["pushes", b"pushes", "results", b"results"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pushes", b"pushes", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SessionResponse: typing_extensions.TypeAlias = SessionResponse
+Global___SessionResponse: _TypeAlias = SessionResponse  # noqa: Y015
 
-@typing.final
-class GetCallRequest(google.protobuf.message.Message):
+@_typing.final
+class GetCallRequest(_message.Message):
     """Asks for one call."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The call."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["call_id", b"call_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetCallRequest: typing_extensions.TypeAlias = GetCallRequest
+Global___GetCallRequest: _TypeAlias = GetCallRequest  # noqa: Y015
 
-@typing.final
-class GetCallResponse(google.protobuf.message.Message):
+@_typing.final
+class GetCallResponse(_message.Message):
     """Answers GetCall."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    CALL_FIELD_NUMBER: builtins.int
-    @property
-    def call(self) -> tollgate.v1.common_pb2.Call:
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> _common_pb2.Call:
         """The call."""
 
     def __init__(
         self,
         *,
-        call: tollgate.v1.common_pb2.Call | None = ...,
+        call: _common_pb2.Call | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["call", b"call"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["call", b"call"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetCallResponse: typing_extensions.TypeAlias = GetCallResponse
+Global___GetCallResponse: _TypeAlias = GetCallResponse  # noqa: Y015
 
-@typing.final
-class ListActiveCallsRequest(google.protobuf.message.Message):
+@_typing.final
+class ListActiveCallsRequest(_message.Message):
     """Asks for the calls of a tenant that are not settled."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    PAGE_SIZE_FIELD_NUMBER: builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant."""
-    page_size: builtins.int
+    page_size: _builtins.int
     """The most calls to return, 1 to 1000; 0 means 100. A page may hold more when a store step
     delivers more, and fewer while there is a next page.
     """
-    page_token: builtins.str
+    page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        page_size: builtins.int = ...,
-        page_token: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListActiveCallsRequest: typing_extensions.TypeAlias = ListActiveCallsRequest
+Global___ListActiveCallsRequest: _TypeAlias = ListActiveCallsRequest  # noqa: Y015
 
-@typing.final
-class ListActiveCallsResponse(google.protobuf.message.Message):
+@_typing.final
+class ListActiveCallsResponse(_message.Message):
     """Answers ListActiveCalls."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    CALLS_FIELD_NUMBER: builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    next_page_token: builtins.str
+    CALLS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
-    @property
-    def calls(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tollgate.v1.common_pb2.Call]:
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Call]:
         """Calls that are AUTHORIZED, ACTIVE or EXPIRED. A call that changes while the pages are read
         may be shown twice.
         """
@@ -796,49 +857,61 @@ class ListActiveCallsResponse(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        calls: collections.abc.Iterable[tollgate.v1.common_pb2.Call] | None = ...,
-        next_page_token: builtins.str = ...,
+        calls: _abc.Iterable[_common_pb2.Call] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["calls", b"calls", "next_page_token", b"next_page_token"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListActiveCallsResponse: typing_extensions.TypeAlias = ListActiveCallsResponse
+Global___ListActiveCallsResponse: _TypeAlias = ListActiveCallsResponse  # noqa: Y015
 
-@typing.final
-class EndCallRequest(google.protobuf.message.Message):
+@_typing.final
+class EndCallRequest(_message.Message):
     """Asks to stop a call."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The call."""
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["call_id", b"call_id", "tenant_id", b"tenant_id"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___EndCallRequest: typing_extensions.TypeAlias = EndCallRequest
+Global___EndCallRequest: _TypeAlias = EndCallRequest  # noqa: Y015
 
-@typing.final
-class EndCallResponse(google.protobuf.message.Message):
+@_typing.final
+class EndCallResponse(_message.Message):
     """Answers EndCall."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATE_FIELD_NUMBER: builtins.int
-    state: tollgate.v1.common_pb2.CallState.ValueType
+    STATE_FIELD_NUMBER: _builtins.int
+    state: _common_pb2.CallState.ValueType
     """Where the call is in its life."""
     def __init__(
         self,
         *,
-        state: tollgate.v1.common_pb2.CallState.ValueType = ...,
+        state: _common_pb2.CallState.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["state", b"state"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___EndCallResponse: typing_extensions.TypeAlias = EndCallResponse
+Global___EndCallResponse: _TypeAlias = EndCallResponse  # noqa: Y015

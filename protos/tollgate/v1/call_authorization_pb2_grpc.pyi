@@ -3,141 +3,30 @@
 isort:skip_file
 The gateway API: may a call start, may it go on, what did it cost."""
 
-import abc
-import collections.abc
-import grpc
-import grpc.aio
+from collections import abc as _abc
+from grpc import aio as _aio
+from tollgate.v1 import call_authorization_pb2 as _call_authorization_pb2
+import abc as _abc_1
+import grpc as _grpc
 import sys
-import tollgate.v1.call_authorization_pb2
-import typing
+import typing as _typing
 
-if sys.version_info >= (3, 13):
-    import typing as typing_extensions
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
 else:
-    import typing_extensions
+    from typing_extensions import Self as _Self
 
-_T = typing.TypeVar("_T")
+_T = _typing.TypeVar("_T")
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
-_CallAuthorizationServiceAuthorizeType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceAuthorizeType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.AuthorizeRequest,
-        tollgate.v1.call_authorization_pb2.AuthorizeResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.AuthorizeRequest,
-        tollgate.v1.call_authorization_pb2.AuthorizeResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.AuthorizeRequest,
-        tollgate.v1.call_authorization_pb2.AuthorizeResponse,
-    ],
-)
 
-_CallAuthorizationServiceChargeType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceChargeType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ChargeRequest,
-        tollgate.v1.call_authorization_pb2.ChargeResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ChargeRequest,
-        tollgate.v1.call_authorization_pb2.ChargeResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ChargeRequest,
-        tollgate.v1.call_authorization_pb2.ChargeResponse,
-    ],
-)
-
-_CallAuthorizationServiceSettleType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceSettleType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.SettleRequest,
-        tollgate.v1.call_authorization_pb2.SettleResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.SettleRequest,
-        tollgate.v1.call_authorization_pb2.SettleResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.SettleRequest,
-        tollgate.v1.call_authorization_pb2.SettleResponse,
-    ],
-)
-
-_CallAuthorizationServiceSessionType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceSessionType',
-    grpc.StreamStreamMultiCallable[
-        tollgate.v1.call_authorization_pb2.SessionRequest,
-        tollgate.v1.call_authorization_pb2.SessionResponse,
-    ],
-    grpc.aio.StreamStreamMultiCallable[
-        tollgate.v1.call_authorization_pb2.SessionRequest,
-        tollgate.v1.call_authorization_pb2.SessionResponse,
-    ],
-    default=grpc.StreamStreamMultiCallable[
-        tollgate.v1.call_authorization_pb2.SessionRequest,
-        tollgate.v1.call_authorization_pb2.SessionResponse,
-    ],
-)
-
-_CallAuthorizationServiceGetCallType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceGetCallType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.GetCallRequest,
-        tollgate.v1.call_authorization_pb2.GetCallResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.GetCallRequest,
-        tollgate.v1.call_authorization_pb2.GetCallResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.GetCallRequest,
-        tollgate.v1.call_authorization_pb2.GetCallResponse,
-    ],
-)
-
-_CallAuthorizationServiceListActiveCallsType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceListActiveCallsType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
-        tollgate.v1.call_authorization_pb2.ListActiveCallsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
-        tollgate.v1.call_authorization_pb2.ListActiveCallsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
-        tollgate.v1.call_authorization_pb2.ListActiveCallsResponse,
-    ],
-)
-
-_CallAuthorizationServiceEndCallType = typing_extensions.TypeVar(
-    '_CallAuthorizationServiceEndCallType',
-    grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.EndCallRequest,
-        tollgate.v1.call_authorization_pb2.EndCallResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.EndCallRequest,
-        tollgate.v1.call_authorization_pb2.EndCallResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.EndCallRequest,
-        tollgate.v1.call_authorization_pb2.EndCallResponse,
-    ],
-)
-
-class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAuthorizeType, _CallAuthorizationServiceChargeType, _CallAuthorizationServiceSettleType, _CallAuthorizationServiceSessionType, _CallAuthorizationServiceGetCallType, _CallAuthorizationServiceListActiveCallsType, _CallAuthorizationServiceEndCallType]):
+class CallAuthorizationServiceStub:
     """Decides, for every call of a prepaid tenant, whether it may start and go on.
 
     A refusal is a normal reply with decision REJECTED and a reason. gRPC error codes are for
@@ -146,85 +35,22 @@ class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAutho
     (UNAVAILABLE); each carries google.rpc.ErrorInfo with domain "tollgate".
     """
 
-    @typing.overload
-    def __init__(self: CallAuthorizationServiceStub[
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.AuthorizeRequest,
-            tollgate.v1.call_authorization_pb2.AuthorizeResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.ChargeRequest,
-            tollgate.v1.call_authorization_pb2.ChargeResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.SettleRequest,
-            tollgate.v1.call_authorization_pb2.SettleResponse,
-        ],
-        grpc.StreamStreamMultiCallable[
-            tollgate.v1.call_authorization_pb2.SessionRequest,
-            tollgate.v1.call_authorization_pb2.SessionResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.GetCallRequest,
-            tollgate.v1.call_authorization_pb2.GetCallResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
-            tollgate.v1.call_authorization_pb2.ListActiveCallsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.EndCallRequest,
-            tollgate.v1.call_authorization_pb2.EndCallResponse,
-        ],
-    ], channel: grpc.Channel) -> None: ...
-
-    @typing.overload
-    def __init__(self: CallAuthorizationServiceStub[
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.AuthorizeRequest,
-            tollgate.v1.call_authorization_pb2.AuthorizeResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.ChargeRequest,
-            tollgate.v1.call_authorization_pb2.ChargeResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.SettleRequest,
-            tollgate.v1.call_authorization_pb2.SettleResponse,
-        ],
-        grpc.aio.StreamStreamMultiCallable[
-            tollgate.v1.call_authorization_pb2.SessionRequest,
-            tollgate.v1.call_authorization_pb2.SessionResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.GetCallRequest,
-            tollgate.v1.call_authorization_pb2.GetCallResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
-            tollgate.v1.call_authorization_pb2.ListActiveCallsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            tollgate.v1.call_authorization_pb2.EndCallRequest,
-            tollgate.v1.call_authorization_pb2.EndCallResponse,
-        ],
-    ], channel: grpc.aio.Channel) -> None: ...
-
-    Authorize: _CallAuthorizationServiceAuthorizeType
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CallAuthorizationServiceAsyncStub: ...
+    Authorize: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.AuthorizeRequest, _call_authorization_pb2.AuthorizeResponse]
     """Asks whether a call may start, and reserves funds for it in the same atomic step. A repeat
     has the same decision and moves no money. With usage it re-opens a call that the live store
     lost: the usage is charged first, what does not fit is overrun.
     """
-
-    Charge: _CallAuthorizationServiceChargeType
+    Charge: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.ChargeRequest, _call_authorization_pb2.ChargeResponse]
     """Reports cumulative usage, charges the increase, extends the grant and renews the lease. Equal
     or lower usage is a heartbeat: it charges nothing.
     """
-
-    Settle: _CallAuthorizationServiceSettleType
+    Settle: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.SettleRequest, _call_authorization_pb2.SettleResponse]
     """Closes the call with its final usage. Idempotent: repeat it until the reply is POSTED."""
-
-    Session: _CallAuthorizationServiceSessionType
+    Session: _grpc.StreamStreamMultiCallable[_call_authorization_pb2.SessionRequest, _call_authorization_pb2.SessionResponse]
     """Carries many operations for many calls over one stream, which a gateway keeps open for as long
     as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
     second time, when it is POSTED); the operations of one call are decided and answered in their
@@ -234,56 +60,24 @@ class CallAuthorizationServiceStub(typing.Generic[_CallAuthorizationServiceAutho
     Between the results the server pushes directives that nobody asked for. They carry no money
     and may be lost: the next reply says the same.
 
-    The server reads on only while fewer than 32 messages are unanswered. A client that does not
-    read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
-    message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
-    key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
-    its calls live on until their leases end: open another and report them again.
+    The server reads on only while fewer than 32 messages are unanswered. For a client that does
+    not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+    as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+    operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+    seconds. When the stream ends, its calls live on until their leases end: open another and
+    report them again.
     """
-
-    GetCall: _CallAuthorizationServiceGetCallType
+    GetCall: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.GetCallRequest, _call_authorization_pb2.GetCallResponse]
     """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
-
-    ListActiveCalls: _CallAuthorizationServiceListActiveCallsType
+    ListActiveCalls: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.ListActiveCallsRequest, _call_authorization_pb2.ListActiveCallsResponse]
     """Lists the calls of a tenant that are not settled, for a gateway that resyncs."""
-
-    EndCall: _CallAuthorizationServiceEndCallType
+    EndCall: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.EndCallRequest, _call_authorization_pb2.EndCallResponse]
     """Stops a call by an operator's hand: its grant is no longer extended and the next reply is
     HANG_UP. The gateway, or the sweeper, settles. Repeating it changes nothing.
     """
 
-CallAuthorizationServiceAsyncStub: typing_extensions.TypeAlias = CallAuthorizationServiceStub[
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.AuthorizeRequest,
-        tollgate.v1.call_authorization_pb2.AuthorizeResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ChargeRequest,
-        tollgate.v1.call_authorization_pb2.ChargeResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.SettleRequest,
-        tollgate.v1.call_authorization_pb2.SettleResponse,
-    ],
-    grpc.aio.StreamStreamMultiCallable[
-        tollgate.v1.call_authorization_pb2.SessionRequest,
-        tollgate.v1.call_authorization_pb2.SessionResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.GetCallRequest,
-        tollgate.v1.call_authorization_pb2.GetCallResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
-        tollgate.v1.call_authorization_pb2.ListActiveCallsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        tollgate.v1.call_authorization_pb2.EndCallRequest,
-        tollgate.v1.call_authorization_pb2.EndCallResponse,
-    ],
-]
-
-class CallAuthorizationServiceServicer(metaclass=abc.ABCMeta):
+@_typing.type_check_only
+class CallAuthorizationServiceAsyncStub(CallAuthorizationServiceStub):
     """Decides, for every call of a prepaid tenant, whether it may start and go on.
 
     A refusal is a normal reply with decision REJECTED and a reason. gRPC error codes are for
@@ -292,41 +86,88 @@ class CallAuthorizationServiceServicer(metaclass=abc.ABCMeta):
     (UNAVAILABLE); each carries google.rpc.ErrorInfo with domain "tollgate".
     """
 
-    @abc.abstractmethod
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Authorize: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.AuthorizeRequest, _call_authorization_pb2.AuthorizeResponse]  # type: ignore[assignment]
+    """Asks whether a call may start, and reserves funds for it in the same atomic step. A repeat
+    has the same decision and moves no money. With usage it re-opens a call that the live store
+    lost: the usage is charged first, what does not fit is overrun.
+    """
+    Charge: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.ChargeRequest, _call_authorization_pb2.ChargeResponse]  # type: ignore[assignment]
+    """Reports cumulative usage, charges the increase, extends the grant and renews the lease. Equal
+    or lower usage is a heartbeat: it charges nothing.
+    """
+    Settle: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.SettleRequest, _call_authorization_pb2.SettleResponse]  # type: ignore[assignment]
+    """Closes the call with its final usage. Idempotent: repeat it until the reply is POSTED."""
+    Session: _aio.StreamStreamMultiCallable[_call_authorization_pb2.SessionRequest, _call_authorization_pb2.SessionResponse]  # type: ignore[assignment]
+    """Carries many operations for many calls over one stream, which a gateway keeps open for as long
+    as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
+    second time, when it is POSTED); the operations of one call are decided and answered in their
+    order, those of different calls in any order, so one message may be answered in several. The
+    rules are those of Authorize, Charge and Settle.
+
+    Between the results the server pushes directives that nobody asked for. They carry no money
+    and may be lost: the next reply says the same.
+
+    The server reads on only while fewer than 32 messages are unanswered. For a client that does
+    not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+    as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+    operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+    seconds. When the stream ends, its calls live on until their leases end: open another and
+    report them again.
+    """
+    GetCall: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.GetCallRequest, _call_authorization_pb2.GetCallResponse]  # type: ignore[assignment]
+    """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
+    ListActiveCalls: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.ListActiveCallsRequest, _call_authorization_pb2.ListActiveCallsResponse]  # type: ignore[assignment]
+    """Lists the calls of a tenant that are not settled, for a gateway that resyncs."""
+    EndCall: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.EndCallRequest, _call_authorization_pb2.EndCallResponse]  # type: ignore[assignment]
+    """Stops a call by an operator's hand: its grant is no longer extended and the next reply is
+    HANG_UP. The gateway, or the sweeper, settles. Repeating it changes nothing.
+    """
+
+class CallAuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Decides, for every call of a prepaid tenant, whether it may start and go on.
+
+    A refusal is a normal reply with decision REJECTED and a reason. gRPC error codes are for
+    malformed requests (INVALID_ARGUMENT), missing rights (UNAUTHENTICATED, PERMISSION_DENIED),
+    reused keys (ALREADY_EXISTS, reason KEY_REUSED), overload (RESOURCE_EXHAUSTED) and outages
+    (UNAVAILABLE); each carries google.rpc.ErrorInfo with domain "tollgate".
+    """
+
+    @_abc_1.abstractmethod
     def Authorize(
         self,
-        request: tollgate.v1.call_authorization_pb2.AuthorizeRequest,
+        request: _call_authorization_pb2.AuthorizeRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.call_authorization_pb2.AuthorizeResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.AuthorizeResponse]]:
+    ) -> _typing.Union[_call_authorization_pb2.AuthorizeResponse, _abc.Awaitable[_call_authorization_pb2.AuthorizeResponse]]:
         """Asks whether a call may start, and reserves funds for it in the same atomic step. A repeat
         has the same decision and moves no money. With usage it re-opens a call that the live store
         lost: the usage is charged first, what does not fit is overrun.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def Charge(
         self,
-        request: tollgate.v1.call_authorization_pb2.ChargeRequest,
+        request: _call_authorization_pb2.ChargeRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.call_authorization_pb2.ChargeResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.ChargeResponse]]:
+    ) -> _typing.Union[_call_authorization_pb2.ChargeResponse, _abc.Awaitable[_call_authorization_pb2.ChargeResponse]]:
         """Reports cumulative usage, charges the increase, extends the grant and renews the lease. Equal
         or lower usage is a heartbeat: it charges nothing.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def Settle(
         self,
-        request: tollgate.v1.call_authorization_pb2.SettleRequest,
+        request: _call_authorization_pb2.SettleRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.call_authorization_pb2.SettleResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.SettleResponse]]:
+    ) -> _typing.Union[_call_authorization_pb2.SettleResponse, _abc.Awaitable[_call_authorization_pb2.SettleResponse]]:
         """Closes the call with its final usage. Idempotent: repeat it until the reply is POSTED."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def Session(
         self,
-        request_iterator: _MaybeAsyncIterator[tollgate.v1.call_authorization_pb2.SessionRequest],
+        request_iterator: _MaybeAsyncIterator[_call_authorization_pb2.SessionRequest],
         context: _ServicerContext,
-    ) -> typing.Union[collections.abc.Iterator[tollgate.v1.call_authorization_pb2.SessionResponse], collections.abc.AsyncIterator[tollgate.v1.call_authorization_pb2.SessionResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_call_authorization_pb2.SessionResponse], _abc.AsyncIterator[_call_authorization_pb2.SessionResponse]]:
         """Carries many operations for many calls over one stream, which a gateway keeps open for as long
         as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
         second time, when it is POSTED); the operations of one call are decided and answered in their
@@ -336,37 +177,38 @@ class CallAuthorizationServiceServicer(metaclass=abc.ABCMeta):
         Between the results the server pushes directives that nobody asked for. They carry no money
         and may be lost: the next reply says the same.
 
-        The server reads on only while fewer than 32 messages are unanswered. A client that does not
-        read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
-        message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
-        key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
-        its calls live on until their leases end: open another and report them again.
+        The server reads on only while fewer than 32 messages are unanswered. For a client that does
+        not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+        as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+        operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+        seconds. When the stream ends, its calls live on until their leases end: open another and
+        report them again.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetCall(
         self,
-        request: tollgate.v1.call_authorization_pb2.GetCallRequest,
+        request: _call_authorization_pb2.GetCallRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.call_authorization_pb2.GetCallResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.GetCallResponse]]:
+    ) -> _typing.Union[_call_authorization_pb2.GetCallResponse, _abc.Awaitable[_call_authorization_pb2.GetCallResponse]]:
         """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListActiveCalls(
         self,
-        request: tollgate.v1.call_authorization_pb2.ListActiveCallsRequest,
+        request: _call_authorization_pb2.ListActiveCallsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.call_authorization_pb2.ListActiveCallsResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.ListActiveCallsResponse]]:
+    ) -> _typing.Union[_call_authorization_pb2.ListActiveCallsResponse, _abc.Awaitable[_call_authorization_pb2.ListActiveCallsResponse]]:
         """Lists the calls of a tenant that are not settled, for a gateway that resyncs."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def EndCall(
         self,
-        request: tollgate.v1.call_authorization_pb2.EndCallRequest,
+        request: _call_authorization_pb2.EndCallRequest,
         context: _ServicerContext,
-    ) -> typing.Union[tollgate.v1.call_authorization_pb2.EndCallResponse, collections.abc.Awaitable[tollgate.v1.call_authorization_pb2.EndCallResponse]]:
+    ) -> _typing.Union[_call_authorization_pb2.EndCallResponse, _abc.Awaitable[_call_authorization_pb2.EndCallResponse]]:
         """Stops a call by an operator's hand: its grant is no longer extended and the next reply is
         HANG_UP. The gateway, or the sweeper, settles. Repeating it changes nothing.
         """
 
-def add_CallAuthorizationServiceServicer_to_server(servicer: CallAuthorizationServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_CallAuthorizationServiceServicer_to_server(servicer: CallAuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

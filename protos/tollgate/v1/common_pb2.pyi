@@ -5,29 +5,29 @@ The words that both services share. Money is always an integer number of
 micros: millionths of one unit of the tenant's currency.
 """
 
-import builtins
-import collections.abc
-import google.protobuf.descriptor
-import google.protobuf.internal.containers
-import google.protobuf.internal.enum_type_wrapper
-import google.protobuf.message
-import google.protobuf.timestamp_pb2
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+import builtins as _builtins
 import sys
-import typing
+import typing as _typing
 
-if sys.version_info >= (3, 10):
-    import typing as typing_extensions
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    import typing_extensions
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
 class _Direction:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _DirectionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Direction.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     DIRECTION_UNSPECIFIED: _Direction.ValueType  # 0
     """The direction was not given; it is treated as its own value in comparisons."""
     DIRECTION_INBOUND: _Direction.ValueType  # 1
@@ -44,14 +44,14 @@ DIRECTION_INBOUND: Direction.ValueType  # 1
 """Somebody called the assistant."""
 DIRECTION_OUTBOUND: Direction.ValueType  # 2
 """The assistant called somebody."""
-Global___Direction: typing_extensions.TypeAlias = Direction
+Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 class _CallState:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _CallStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CallState.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _CallStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     CALL_STATE_UNSPECIFIED: _CallState.ValueType  # 0
     """Never sent."""
     CALL_STATE_AUTHORIZED: _CallState.ValueType  # 1
@@ -80,14 +80,14 @@ CALL_STATE_SETTLED: CallState.ValueType  # 4
 """The call is closed."""
 CALL_STATE_UNKNOWN: CallState.ValueType  # 5
 """Nobody holds the call: neither the live store nor the ledger."""
-Global___CallState: typing_extensions.TypeAlias = CallState
+Global___CallState: _TypeAlias = CallState  # noqa: Y015
 
 class _Outcome:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _OutcomeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     OUTCOME_UNSPECIFIED: _Outcome.ValueType  # 0
     """The call has not ended, or the gateway did not say."""
     OUTCOME_COMPLETED: _Outcome.ValueType  # 1
@@ -120,14 +120,14 @@ OUTCOME_FAILED: Outcome.ValueType  # 5
 """The call failed for a technical reason."""
 OUTCOME_INCOMPLETE: Outcome.ValueType  # 6
 """The gateway never settled the call; it was closed with its last report after the late window."""
-Global___Outcome: typing_extensions.TypeAlias = Outcome
+Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 class _Settlement:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
 
-class _SettlementEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Settlement.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+class _SettlementEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Settlement.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     SETTLEMENT_UNSPECIFIED: _Settlement.ValueType  # 0
     """The call is not settled."""
     SETTLEMENT_ACCEPTED: _Settlement.ValueType  # 1
@@ -144,33 +144,37 @@ SETTLEMENT_ACCEPTED: Settlement.ValueType  # 1
 """The settlement is queued and will be posted; repeat Settle until it is POSTED."""
 SETTLEMENT_POSTED: Settlement.ValueType  # 2
 """The settlement is committed in the ledger."""
-Global___Settlement: typing_extensions.TypeAlias = Settlement
+Global___Settlement: _TypeAlias = Settlement  # noqa: Y015
 
-@typing.final
-class Usage(google.protobuf.message.Message):
+@_typing.final
+class Usage(_message.Message):
     """Holds quantities per meter, cumulative since the call was answered."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class QuantitiesEntry(google.protobuf.message.Message):
-        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    @_typing.final
+    class QuantitiesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.int
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.int = ...,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
         ) -> None: ...
-        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    QUANTITIES_FIELD_NUMBER: builtins.int
-    @property
-    def quantities(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+    QUANTITIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quantities(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Maps a meter's name (llm_input_tokens, llm_cached_tokens, llm_output_tokens, stt_ms,
         tts_ms, telephony_ms, analytics_reports, or one that the tariff defines) to its quantity,
         0 to 10^12. A meter that is left out counts as 0; a meter that the tariff does not price
@@ -180,190 +184,206 @@ class Usage(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        quantities: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        quantities: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["quantities", b"quantities"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantities", b"quantities"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Usage: typing_extensions.TypeAlias = Usage
+Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
-@typing.final
-class CostComponent(google.protobuf.message.Message):
+@_typing.final
+class CostComponent(_message.Message):
     """Is one component of a call's cost, rounded once by the tariff's rule."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    COMPONENT_FIELD_NUMBER: builtins.int
-    AMOUNT_MICROS_FIELD_NUMBER: builtins.int
-    component: builtins.str
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    component: _builtins.str
     """Names the component, for example llm, stt, tts, telephony, analytics."""
-    amount_micros: builtins.int
+    amount_micros: _builtins.int
     """The component's cost in micros."""
     def __init__(
         self,
         *,
-        component: builtins.str = ...,
-        amount_micros: builtins.int = ...,
+        component: _builtins.str = ...,
+        amount_micros: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["amount_micros", b"amount_micros", "component", b"component"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "component", b"component"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CostComponent: typing_extensions.TypeAlias = CostComponent
+Global___CostComponent: _TypeAlias = CostComponent  # noqa: Y015
 
-@typing.final
-class DaySpend(google.protobuf.message.Message):
+@_typing.final
+class DaySpend(_message.Message):
     """Is money charged on one calendar day in the tenant's time zone."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DAY_FIELD_NUMBER: builtins.int
-    AMOUNT_MICROS_FIELD_NUMBER: builtins.int
-    day: builtins.str
+    DAY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
     """The day, as YYYY-MM-DD."""
-    amount_micros: builtins.int
+    amount_micros: _builtins.int
     """The money charged on that day, in micros."""
     def __init__(
         self,
         *,
-        day: builtins.str = ...,
-        amount_micros: builtins.int = ...,
+        day: _builtins.str = ...,
+        amount_micros: _builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["amount_micros", b"amount_micros", "day", b"day"]) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "day", b"day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DaySpend: typing_extensions.TypeAlias = DaySpend
+Global___DaySpend: _TypeAlias = DaySpend  # noqa: Y015
 
-@typing.final
-class Call(google.protobuf.message.Message):
+@_typing.final
+class Call(_message.Message):
     """Shows one call, whether it runs or is settled."""
 
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TENANT_ID_FIELD_NUMBER: builtins.int
-    CALL_ID_FIELD_NUMBER: builtins.int
-    STATE_FIELD_NUMBER: builtins.int
-    MODEL_FIELD_NUMBER: builtins.int
-    CALLER_FIELD_NUMBER: builtins.int
-    CALLEE_FIELD_NUMBER: builtins.int
-    DIRECTION_FIELD_NUMBER: builtins.int
-    ASSISTANT_ID_FIELD_NUMBER: builtins.int
-    ANALYTICS_FIELD_NUMBER: builtins.int
-    TARIFF_VERSION_FIELD_NUMBER: builtins.int
-    USAGE_FIELD_NUMBER: builtins.int
-    ELAPSED_MS_FIELD_NUMBER: builtins.int
-    RATED_MICROS_FIELD_NUMBER: builtins.int
-    CHARGED_MICROS_FIELD_NUMBER: builtins.int
-    OVERRUN_MICROS_FIELD_NUMBER: builtins.int
-    RESERVED_MICROS_FIELD_NUMBER: builtins.int
-    AUTHORIZED_AT_FIELD_NUMBER: builtins.int
-    LEASE_EXPIRES_AT_FIELD_NUMBER: builtins.int
-    STARTED_AT_FIELD_NUMBER: builtins.int
-    ANSWERED_AT_FIELD_NUMBER: builtins.int
-    ENDED_AT_FIELD_NUMBER: builtins.int
-    OUTCOME_FIELD_NUMBER: builtins.int
-    SETTLEMENT_FIELD_NUMBER: builtins.int
-    COST_FIELD_NUMBER: builtins.int
-    SPEND_BY_DAY_FIELD_NUMBER: builtins.int
-    LATE_USAGE_FIELD_NUMBER: builtins.int
-    tenant_id: builtins.str
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CALLEE_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    ASSISTANT_ID_FIELD_NUMBER: _builtins.int
+    ANALYTICS_FIELD_NUMBER: _builtins.int
+    TARIFF_VERSION_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    RATED_MICROS_FIELD_NUMBER: _builtins.int
+    CHARGED_MICROS_FIELD_NUMBER: _builtins.int
+    OVERRUN_MICROS_FIELD_NUMBER: _builtins.int
+    RESERVED_MICROS_FIELD_NUMBER: _builtins.int
+    AUTHORIZED_AT_FIELD_NUMBER: _builtins.int
+    LEASE_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ANSWERED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SETTLEMENT_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    SPEND_BY_DAY_FIELD_NUMBER: _builtins.int
+    LATE_USAGE_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
     """The paying tenant."""
-    call_id: builtins.str
+    call_id: _builtins.str
     """The gateway's name of the call, unique per tenant."""
     state: Global___CallState.ValueType
     """Where the call is in its life."""
-    model: builtins.str
+    model: _builtins.str
     """The model that the assistant runs on."""
-    caller: builtins.str
+    caller: _builtins.str
     """The calling number."""
-    callee: builtins.str
+    callee: _builtins.str
     """The called number."""
     direction: Global___Direction.ValueType
     """Who placed the call."""
-    assistant_id: builtins.str
+    assistant_id: _builtins.str
     """The assistant that speaks, when the gateway named it."""
-    analytics: builtins.bool
+    analytics: _builtins.bool
     """Whether an analytics report is priced into the call."""
-    tariff_version: builtins.str
+    tariff_version: _builtins.str
     """The pinned tariff version, as name@version."""
-    elapsed_ms: builtins.int
+    elapsed_ms: _builtins.int
     """The highest elapsed time since answer that was reported; absent when never answered."""
-    rated_micros: builtins.int
+    rated_micros: _builtins.int
     """The highest accepted rated total, in micros; 0 within the free period."""
-    charged_micros: builtins.int
+    charged_micros: _builtins.int
     """Money moved from the tenant's funds, in micros."""
-    overrun_micros: builtins.int
+    overrun_micros: _builtins.int
     """rated − charged: cost that could not be covered, in micros."""
-    reserved_micros: builtins.int
+    reserved_micros: _builtins.int
     """Money held for the rest of the call, in micros."""
     outcome: Global___Outcome.ValueType
     """How the call ended."""
     settlement: Global___Settlement.ValueType
     """Whether the settlement is in the ledger."""
-    @property
+    @_builtins.property
     def usage(self) -> Global___Usage:
         """The last accepted usage."""
 
-    @property
-    def authorized_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def authorized_at(self) -> _timestamp_pb2.Timestamp:
         """When the call was first authorized."""
 
-    @property
-    def lease_expires_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def lease_expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the lease ends unless a message renews it; for display."""
 
-    @property
-    def started_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
         """When the call started, as the gateway said at Settle."""
 
-    @property
-    def answered_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def answered_at(self) -> _timestamp_pb2.Timestamp:
         """When the call was answered, as the gateway said at Settle."""
 
-    @property
-    def ended_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
         """When the call ended, as the gateway said at Settle."""
 
-    @property
-    def cost(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CostComponent]:
+    @_builtins.property
+    def cost(self) -> _containers.RepeatedCompositeFieldContainer[Global___CostComponent]:
         """The itemised cost of a settled call; sums to rated_micros."""
 
-    @property
-    def spend_by_day(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DaySpend]:
+    @_builtins.property
+    def spend_by_day(self) -> _containers.RepeatedCompositeFieldContainer[Global___DaySpend]:
         """The days on which the call was charged."""
 
-    @property
+    @_builtins.property
     def late_usage(self) -> Global___Usage:
         """Usage that arrived after the call was closed as incomplete: recorded, not charged."""
 
     def __init__(
         self,
         *,
-        tenant_id: builtins.str = ...,
-        call_id: builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        call_id: _builtins.str = ...,
         state: Global___CallState.ValueType = ...,
-        model: builtins.str = ...,
-        caller: builtins.str = ...,
-        callee: builtins.str = ...,
+        model: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        callee: _builtins.str = ...,
         direction: Global___Direction.ValueType = ...,
-        assistant_id: builtins.str = ...,
-        analytics: builtins.bool = ...,
-        tariff_version: builtins.str = ...,
+        assistant_id: _builtins.str = ...,
+        analytics: _builtins.bool = ...,
+        tariff_version: _builtins.str = ...,
         usage: Global___Usage | None = ...,
-        elapsed_ms: builtins.int | None = ...,
-        rated_micros: builtins.int = ...,
-        charged_micros: builtins.int = ...,
-        overrun_micros: builtins.int = ...,
-        reserved_micros: builtins.int = ...,
-        authorized_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        lease_expires_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        started_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        answered_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        ended_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        elapsed_ms: _builtins.int | None = ...,
+        rated_micros: _builtins.int = ...,
+        charged_micros: _builtins.int = ...,
+        overrun_micros: _builtins.int = ...,
+        reserved_micros: _builtins.int = ...,
+        authorized_at: _timestamp_pb2.Timestamp | None = ...,
+        lease_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        answered_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
         outcome: Global___Outcome.ValueType = ...,
         settlement: Global___Settlement.ValueType = ...,
-        cost: collections.abc.Iterable[Global___CostComponent] | None = ...,
-        spend_by_day: collections.abc.Iterable[Global___DaySpend] | None = ...,
+        cost: _abc.Iterable[Global___CostComponent] | None = ...,
+        spend_by_day: _abc.Iterable[Global___DaySpend] | None = ...,
         late_usage: Global___Usage | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "answered_at", b"answered_at", "authorized_at", b"authorized_at", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "started_at", b"started_at", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "answered_at", b"answered_at", "assistant_id", b"assistant_id", "authorized_at", b"authorized_at", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "charged_micros", b"charged_micros", "cost", b"cost", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "model", b"model", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "reserved_micros", b"reserved_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "started_at", b"started_at", "state", b"state", "tariff_version", b"tariff_version", "tenant_id", b"tenant_id", "usage", b"usage"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_elapsed_ms", b"_elapsed_ms"]) -> typing.Literal["elapsed_ms"] | None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "answered_at", b"answered_at", "authorized_at", b"authorized_at", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "started_at", b"started_at", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "answered_at", b"answered_at", "assistant_id", b"assistant_id", "authorized_at", b"authorized_at", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "charged_micros", b"charged_micros", "cost", b"cost", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "model", b"model", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "reserved_micros", b"reserved_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "started_at", b"started_at", "state", b"state", "tariff_version", b"tariff_version", "tenant_id", b"tenant_id", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__elapsed_ms: _TypeAlias = _typing.Literal["elapsed_ms"]  # noqa: Y015
+    _WhichOneofArgType__elapsed_ms: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_ms) -> _WhichOneofReturnType__elapsed_ms | None: ...
 
-Global___Call: typing_extensions.TypeAlias = Call
+Global___Call: _TypeAlias = Call  # noqa: Y015

@@ -38,6 +38,12 @@ class Client:
             (SERVICES[0], call_authorization_pb2_grpc.CallAuthorizationServiceStub(channel)),
             (SERVICES[1], billing_pb2_grpc.BillingServiceStub(channel)),
         ]
+        self._streaming = {
+            method.input_type.full_name
+            for service, _ in stubs
+            for method in service.methods
+            if method.server_streaming
+        }
         self._methods: dict[str, Callable[..., Any]] = {
             method.input_type.full_name: getattr(stub, method.name)
             for service, stub in stubs
@@ -45,9 +51,19 @@ class Client:
         }
 
     async def __call__(self, request: Message, timeout_s: float = 10.0) -> Any:
-        """The reply. Raises grpc.aio.AioRpcError."""
+        """The reply, or all replies of a stream. Raises grpc.aio.AioRpcError."""
+        if request.DESCRIPTOR.full_name in self._streaming:
+            return [reply async for reply in self.stream(request, timeout_s)]
         method = self._methods[request.DESCRIPTOR.full_name]
         return await method(request, metadata=self._metadata, timeout=timeout_s)
+
+    async def close(self) -> None:
+        """Nothing stays open between unary requests."""
+
+    def stream(self, request: Message, timeout_s: float = 10.0) -> Any:
+        """The call of a method whose replies stream."""
+        method = self._methods[request.DESCRIPTOR.full_name]
+        return method(request, metadata=self._metadata, timeout=timeout_s)
 
     async def error(self, request: Message) -> grpc.aio.AioRpcError:
         """The error that a request must end with."""

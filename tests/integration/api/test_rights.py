@@ -13,11 +13,13 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from server.interceptors.permissions import ALLOWED
+from server.interceptors.principal import TENANT
 from tests.integration.api.client import SERVICES, Told, told
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import history_pb2 as history
 
 DENIED = Told(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 ALL_METHODS: list[MethodDescriptor] = [m for service in SERVICES for m in service.methods]
@@ -167,3 +169,50 @@ async def test_two_tenants_calls_of_one_id_are_two_calls(installation: Installat
     await ours.charge("c1", 10)
     assert (await theirs.call()).charged_micros == 0
     assert (await installation.balance("globex")).balance_micros == 100_000
+
+
+# What each method of a tenant's own key is asked in the test below; a new method needs its own.
+LOOKS: dict[str, dict[str, Any]] = {
+    "GetTenant": {},
+    "GetBalance": {},
+    "ListTariffs": {},
+    "ListCalls": {},
+    "GetCall": {"call_id": "ours"},
+    "ListActiveCalls": {},
+    "EndCall": {"call_id": "ours"},
+    "GetMonthSummary": {},
+    "ListDailySpend": {"first_day": "2026-11-01", "last_day": "2026-11-30"},
+    "ListTransactions": {},
+    "ListRefusals": {"first_day": "2026-11-01", "last_day": "2026-11-30"},
+    "ExportHistory": {"table": history.EXPORT_TABLE_CALLS},
+    "WatchBalance": {},
+}
+FOR_TENANTS = [
+    method
+    for method in ALL_METHODS
+    if TENANT in ALLOWED[f"{method.containing_service.full_name}/{method.name}"]
+]
+
+
+@pytest.mark.parametrize("method", FOR_TENANTS, ids=name_of)
+async def test_what_a_tenant_is_shown_of_itself_holds_nothing_of_another(
+    installation: Installation, method: MethodDescriptor
+) -> None:
+    """Both have a call, a refusal and a row of the history; the other's are marked."""
+    for tenant_id, mark in (("acme", "ours"), ("globex", "theirs")):
+        await installation.tenant(tenant_id, balance=100_000)
+        gateway = Gateway(installation.admin, tenant_id)
+        for call_id in (mark, f"{mark}-settled"):
+            await gateway.accepted(call_id, caller=mark, assistant_id=mark)
+        await gateway.posted(f"{mark}-settled", 10, caller=mark, assistant_id=mark)
+        await gateway.refused(f"{mark}-refused", model="gpt-9", assistant_id=mark)
+    await installation.parts.refusals.flush()
+    client = await installation.client("tenant:acme", "numbers")
+    request = request_for(method, "acme")
+    request.MergeFrom(type(request)(**LOOKS[method.name]))
+    if method.name == "WatchBalance":
+        reply = await client.stream(request).read()
+    else:
+        reply = await client(request)
+    assert "theirs" not in str(reply)
+    assert "globex" not in str(reply)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from ledger.audit import AuditReader
 from quota.keys import key
@@ -15,7 +16,7 @@ from tollgate.v1 import billing_pb2 as billing
 async def tamper(installation: Installation, difference: int) -> None:
     """Adds to the live balance behind everybody's back."""
     async with installation.redis() as client:
-        packed = await client.hget(key(0, "accounts"), "acme")
+        packed: Any = await client.hget(key(0, "accounts"), "acme")
         changed = with_balance(packed, balance_of(packed) + difference)
         await client.hset(key(0, "accounts"), "acme", changed)
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -117,7 +118,7 @@ async def test_an_older_copy_that_lacks_only_credits_hears_of_them(
     async def heard() -> bool:
         """Looks past the server, which is idle: nothing but its own jobs tells it."""
         async with kept.redis() as client:
-            packed = await client.hget(key(0, "accounts"), "acme")
+            packed: Any = await client.hget(key(0, "accounts"), "acme")
         return balance_of(packed) == BALANCE - 10_000 + 500
 
     await eventually(heard)

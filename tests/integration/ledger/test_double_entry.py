@@ -131,9 +131,9 @@ async def test_a_call_whose_charge_does_not_add_up_is_refused(pool: Pool) -> Non
             INSERT INTO calls (tenant, call_id, model, tariff, tariff_version, analytics, caller,
                                callee, direction, assistant_id, settled_at, outcome, usage, cost,
                                rated_micros, charged_micros, overrun_micros, spend_by_day,
-                               settle_digest, shard, epoch, n)
+                               settle_digest, shard, epoch, n, day)
             VALUES ('acme', 'x', 'm', 't', 1, false, '', '', 0, '', now(), 1, '{}', '[]', 5, 4, 0,
-                    '[]', '', 0, 1, 2)
+                    '[]', '', 0, 1, 2, '2026-03-02')
             """
         )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -69,7 +68,7 @@ class Keeper:
         self.epochs[shard], self.posted[shard] = epoch, 0
         reader = ShardReader(self._topology, shard)
         try:
-            await reader.wipe(str(epoch), time.time())
+            await reader.wipe(str(epoch))
         finally:
             await reader.close()
         return str(epoch)

@@ -284,7 +284,7 @@ async def test_a_wipe_of_one_shard_leaves_those_on_the_same_node(
         for shard in range(SHARDS):
             await bench.ask(load(tenant_of(shard)), debit(1, 1, tenant_of(shard)))
         async with reader_on(url, 3) as reader:
-            await reader.wipe("9", 0.0)
+            await reader.wipe("9")
             assert await reader.state() == ShardState("9", 0, 0, False)
             assert await reader.scan_tenants(0, 10) == (0, [])
         for shard in {*range(SHARDS)} - {3}:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -171,30 +170,13 @@ async def test_a_wipe_removes_every_key_of_the_shard_and_nothing_of_another(
         for tenant in (mine, other):
             await bench.ask(load(tenant), authorize("call", tenant), debit(1, 10, tenant))
             await bench.ask(settle("call", 70, 7_000, tenant))
-        for days in (-400, -11, -1, 0, 3, 40):  # of times when the clock or the service was away
-            date = datetime.now(UTC) + timedelta(days=days)
-            for shard in (0, 1):
-                await client.hset(key(shard, f"spend:{date:%Y%m%d}"), mine, "1")
         await client.set("another application's {s0}", "kept")
         kept = {n: await client.dump(n) for n in await client.keys("*") if b":{s0}:" not in n}
-        await reader.wipe("9", time.time())
+        await reader.wipe("9")
         assert await reader.state() == ShardState("9", 0, 0, False)
         assert [n for n in await client.keys("*") if b":{s0}:" in n] == [key(0, "epoch").encode()]
         assert {n: await client.dump(n) for n in kept} == kept
-        assert len(kept) == 1 + 5 + 6
-
-
-async def test_past_spend_is_forgotten_and_present_spend_is_kept(redis_url: str) -> None:
-    async with reader_on(redis_url) as reader, client_on(redis_url) as client:
-        now = datetime.now(UTC)
-        names = {
-            days: key(0, f"spend:{now + timedelta(days=days):%Y%m%d}") for days in range(-9, 3)
-        }
-        for name in names.values():
-            await client.hset(name, "anna", "1")
-        await reader.forget_past_spend(now.timestamp())
-        kept = {days for days, name in names.items() if await client.exists(name)}
-        assert kept == {-1, 0, 1, 2}
+        assert len(kept) == 1 + 5
 
 
 async def test_a_reader_of_a_store_that_is_away_says_so_and_works_again(

@@ -68,6 +68,6 @@ def test_a_profile_counts_the_busy_loop_only_and_joins_what_is_alike() -> None:
 
 def test_processor_time_of_a_process_only_rises() -> None:
     before = cpu_s(os.getpid())
-    figures = Stopwatch({"own": os.getpid()}).figures(10)
+    figures = Stopwatch({"own": [os.getpid()]}).figures(10)
     assert figures["own_cpu_us"] >= 0
     assert cpu_s(os.getpid()) >= before

@@ -1,37 +1,58 @@
-"""The headline of a run, and when to doubt it."""
+"""What is written down, and what is chosen to be asked."""
 
+import argparse
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Answer
-from benchmarks.report import Report
+from benchmarks.command import QUESTIONS, chosen
+from benchmarks.figures import Answer, Finding
+from benchmarks.report import UNITS, Report, aim_of, quantity
+
+FINDING = Finding("stream_100", "stream", 48.0, 64.0, "charges/s", "echo", 0.6)
+ROUNDS = [{"service": {"charges_per_s": 48.0}}]
+REPORT = Report(
+    datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    "quick",
+    "abc",
+    {"cores": 2},
+    [Answer("asked", ["a note"], ROUNDS, [FINDING])],
+    {"soak": "ChildFailed: it broke"},
+)
 
 
-def report(busy: float) -> Report:
-    figures = {"requests_per_s": 3.0, "worker_busy": busy}
-    echo = {"requests_per_s": 4.0, "worker_busy": 1.0}
-    answer = Answer("asked", [], [{"echo": echo, "service": figures}])
-    taken_at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    return Report(taken_at, "quick", "abc", {"cores": 2}, [answer], "asked")
+def test_the_file_holds_findings_failures_and_the_machine(tmp_path: Path) -> None:
+    written = json.loads(REPORT.write(tmp_path / "stamp").read_text())
+    assert (tmp_path / "stamp" / "results.json").exists()
+    assert written["findings"][0]["ratio"] == 0.75
+    assert written["findings"][0]["reached"] is True
+    assert written["failures"] == {"soak": "ChildFailed: it broke"}
+    assert written["machine"] == {"cores": 2}
+    assert written["taken_at"] == "2026-01-02T03:04:05+00:00"
 
 
-def test_the_file_is_named_by_time_and_commit_and_starts_with_the_ratio(tmp_path: Path) -> None:
-    path = report(0.95).write(tmp_path)
-    assert path.name == "20260102T030405Z-abc.json"
-    headline = json.loads(path.read_text())["headline"]
-    assert headline["ratio"] == 0.75
-    assert headline["warning"] == ""
+def test_questions_are_asked_in_our_order() -> None:
+    assert chosen("stream, unary") == ["unary", "stream"]
 
 
-@pytest.mark.parametrize(("busy", "doubtful"), [(0.95, False), (0.5, True)])
-def test_a_server_that_was_not_saturated_is_told(busy: float, doubtful: bool) -> None:
-    assert bool(report(busy).warning) is doubtful
+@pytest.mark.parametrize("names", ["", "stream,steam", "all"])
+def test_a_question_that_does_not_exist_is_named(names: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="there are unary"):
+        chosen(names)
 
 
-def test_without_its_question_there_is_no_headline() -> None:
-    without = Report(datetime.now(UTC), "quick", "abc", {}, [], "asked")
-    assert without.ratio is None
-    assert without.warning == ""
+def test_aims_tell_their_side() -> None:
+    assert aim_of(FINDING) == "≥ 0.6"
+    most = Finding("growth", "", 1.0, 1.0, "", "", 1.6, at_most=True)
+    assert aim_of(most) == "≤ 1.6"
+
+
+def test_figures_have_as_many_digits_as_tell_something() -> None:
+    assert [quantity(each) for each in (61_234.5, 99.94, 0.12345)] == ["61,234", "99.9", "0.123"]
+
+
+def test_every_figure_has_a_unit_and_every_question_a_name() -> None:
+    assert all(label and form.format(1.0) for label, form in UNITS.values())
+    assert "soak" in QUESTIONS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.money import MAX_MICROS, NotMoney, parse_micros, show
+from server.money import MAX_MICROS, NotMoney, parse_micros, show, show_cents
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,10 @@ def test_an_amount_is_shown_with_two_decimals_or_what_it_needs(
 def test_what_is_shown_is_what_is_there(micros: int) -> None:
     assert Decimal(show(micros).replace(",", "")) * 1_000_000 == micros
     assert parse_micros(show(micros).replace(",", "")) == micros
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"), [(67_887, "$0.07"), (4_999, "$0.00"), (5_000, "$0.01"), (14_999, "$0.01")]
+)
+def test_cents_are_rounded_half_up(micros: int, text: str) -> None:
+    assert show_cents(micros, "USD") == text

@@ -20,9 +20,6 @@ class Store:
     async def now_ms(self) -> int:
         return self.clock_ms
 
-    async def forget_past_spend(self, now_s: float) -> None:
-        pass
-
     async def due_leases(self, until_ms: int, count: int) -> list[tuple[str, str]]:
         return []
 

@@ -1,0 +1,1 @@
+"""Documents: invoices and acts, numbered without gaps, stored as they were sent."""

@@ -1,0 +1,1 @@
+"""The payment history: numbered rows that triggers keep beside the postings, read and exported."""

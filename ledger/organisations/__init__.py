@@ -1,0 +1,1 @@
+"""Organisations: the legal entities that a tenant's documents are made out to."""

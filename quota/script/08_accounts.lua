@@ -1,0 +1,263 @@
+-- Operations on accounts, debits, leases and the outbox.
+
+local load, apply, debit, confirm, repair, look_account, look_call, sweep
+do
+  function load(op)
+    local tenant = op[2]
+    if not accounts[tenant] then
+      accounts[tenant] = {
+        true, op[10], '', 0, '', op[4], 0, 0, op[5], op[6], op[7], op[9], op[8], 0, op[3], op[11],
+        0, 0, '', op[12],
+      }
+      local account = accounts[tenant]
+      for i = 1, #op[13] do
+        local date, amount = op[13][i][1], op[13][i][2]
+        if is_date(date) then
+          add_on(account, date, amount - sum_on(account, date), true)
+        end
+      end
+    end
+    return { CODE.OK }
+  end
+
+  -- Arms again the lines that a change of funds or limits has lifted the tenant above.
+  local function rearm(account, funds_changed, cap_changed)
+    if account[LOW_THRESHOLD] == NONE or account[BALANCE] >= account[LOW_THRESHOLD] then
+      account[LOW_SENT] = 0
+    end
+    if funds_changed and account[BALANCE] + account[CREDIT_LIMIT] > 0 then
+      account[EXHAUSTED_SENT] = 0
+    end
+    if cap_changed then
+      account[CAP_SENT_ON] = ''
+    end
+  end
+
+  -- A limit that is not set is the highest.
+  local function rise_of(before, after)
+    if before == NONE or after == NONE then
+      return (after == NONE and 1 or 0) - (before == NONE and 1 or 0)
+    end
+    return after - before
+  end
+
+  -- Tells running calls of new bounds.
+  local function announce_bounds(account, op)
+    local raised, lowered = op[4] > 0, false
+    local function compare(rise)
+      raised, lowered = raised or rise > 0, lowered or rise < 0
+    end
+    if op[5] == 1 then
+      compare(op[6] - account[CREDIT_LIMIT])
+      compare(rise_of(account[DAILY_CAP], op[7]))
+      compare(rise_of(account[CALL_COST_LIMIT], op[8]))
+      compare(account[SUSPENDED] - op[11])
+    end
+    if raised then
+      announce(op[2], '', CHANGE.RAISED)
+    end
+    if lowered then
+      announce(op[2], '', CHANGE.LOWERED)
+    end
+  end
+
+  local function apply_settings(account, op)
+    account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT] = op[6], op[7], op[8]
+    account[CONCURRENT_CALLS], account[LOW_THRESHOLD], account[SUSPENDED] = op[9], op[10], op[11]
+  end
+
+  function apply(op, account)
+    local version, credit = op[3], op[4]
+    if version <= account[VERSION] then
+      return { CODE.OK }
+    elseif version > account[VERSION] + 1 then
+      return refuse(CODE.VERSION_GAP, account[VERSION])
+    elseif account[BALANCE] + credit > MAX_BALANCE then
+      return refuse(CODE.BAD_FORM, 3)
+    end
+    announce_bounds(account, op)
+    local funds_changed, cap_changed = credit > 0, false
+    account[VERSION] = version
+    account[BALANCE] = account[BALANCE] + credit
+    if op[5] == 1 then
+      funds_changed = funds_changed or op[6] ~= account[CREDIT_LIMIT]
+      cap_changed = op[7] ~= account[DAILY_CAP]
+      apply_settings(account, op)
+    end
+    if op[12] ~= '' then
+      account[PROFILE_VERSION], account[PROFILE] = version, op[12]
+    end
+    rearm(account, funds_changed, cap_changed)
+    account[CHANGED] = true
+    return { CODE.OK }
+  end
+
+  function debit(op, account)
+    local tenant, key, amount, partial = op[2], op[3], op[4], op[7] == 1
+    local member = member_of(tenant, key)
+    local record = calls[member]
+    if record then
+      if record[D_AMOUNT] ~= amount or record[D_DIGEST] ~= op[5] then
+        return refuse(CODE.KEY_REUSED)
+      end
+      return { CODE.OK, record[D_N], account[BALANCE] }
+    elseif available(account) < amount and not partial then
+      return refuse(CODE.INSUFFICIENT)
+    end
+    local taken = min(amount, max(0, available(account)))
+    account[BALANCE] = account[BALANCE] - taken
+    account[UNPOSTED] = account[UNPOSTED] + taken
+    local n = append_entry(EVENT.DEBITED, tenant, key, taken, op[5], op[6])
+    calls[member] = { true, DEBITED, amount, op[5], n, 0 }
+    account[CHANGED] = true
+    leases[member] = NOW + RETENTION_MS
+    announce(tenant, '', CHANGE.LOWERED)
+    note_crossings(account, tenant, 0, nil)
+    return { CODE.OK, n, account[BALANCE] }
+  end
+
+  -- Takes a call's spend off the days that are still counted.
+  local function return_spend(account, call)
+    for _, row in ipairs(days_of(call)) do
+      if is_date(row[1]) then
+        add_on(account, row[1], -row[2], true)
+      end
+    end
+  end
+
+  local function mark_confirmed(tenant, key, n)
+    local member = member_of(tenant, key)
+    local record = calls[member]
+    if record and record ~= CORRUPTED then
+      local field = record[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
+      local number = record[C_STATE] == DEBITED and D_N or C_N
+      if record[number] == n then
+        record[field] = 1
+        record[CHANGED] = true
+        leases[member] = NOW + RETENTION_MS
+      end
+    end
+  end
+
+  function confirm(op, account)
+    local tenant, key, n, amount, verdict = op[2], op[3], op[4], op[5], op[6]
+    if n <= posted_n then
+      return { CODE.OK }
+    elseif n > posted_n + 1 or n > last_n then
+      return refuse(CODE.OUTDATED)
+    end
+    posted_n = n
+    if key == '' or verdict == VERDICT.ASIDE then
+      return { CODE.OK }
+    end
+    if account then
+      account[UNPOSTED] = account[UNPOSTED] - amount
+      if verdict == VERDICT.RETURNED then
+        account[BALANCE] = account[BALANCE] + amount
+        announce(tenant, '', CHANGE.RAISED)
+        local call = calls[member_of(tenant, key)]
+        if call and call ~= CORRUPTED and call[C_STATE] == SETTLED and call[C_N] == n then
+          return_spend(account, call)
+        end
+      end
+      account[CHANGED] = true
+    end
+    mark_confirmed(tenant, key, n)
+    return { CODE.OK }
+  end
+
+  function repair(op, account)
+    if account[VERSION] ~= op[3] or posted_n ~= op[4]
+        or account[BALANCE] + account[UNPOSTED] ~= op[5] then
+      return refuse(CODE.OUTDATED)
+    elseif not is_whole(account[BALANCE] + op[6], -MAX_BALANCE, MAX_BALANCE) then
+      return refuse(CODE.BAD_FORM, 5)
+    end
+    account[BALANCE] = account[BALANCE] + op[6]
+    announce(op[2], '', op[6] > 0 and CHANGE.RAISED or CHANGE.LOWERED)
+    account[CHANGED] = true
+    return { CODE.OK }
+  end
+
+  function look_account(op, account)
+    local spends = {}
+    for index = 1, 3 do
+      local amount = sum_on(account, DATES[index])
+      if amount ~= 0 then
+        spends[#spends + 1] = { DATES[index], amount }
+      end
+    end
+    return {
+      CODE.OK, account[BALANCE], account[UNPOSTED], account[RESERVED], account[ACTIVE_CALLS],
+      account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT],
+      account[CONCURRENT_CALLS],
+      account[LOW_THRESHOLD], account[SUSPENDED], account[VERSION], account[PROFILE_VERSION],
+      account[PROFILE], posted_n, spends,
+    }
+  end
+
+  function look_call(op)
+    local call = calls[member_of(op[2], op[3])]
+    if not call or call[C_STATE] == DEBITED then
+      return refuse(CODE.CALL_MISSING)
+    end
+    local settled = call[C_STATE] == SETTLED
+    return {
+      CODE.OK, call[C_STATE], call[C_PIN], call[C_MODEL], call[C_PARTIES], call[C_ASSISTANT],
+      call[C_AUTHORIZED_AT], call[C_LEASE_UNTIL], call[C_ELAPSED], call[C_RESERVED], call[C_RATED],
+      call[C_CHARGED], overrun_of(call), call[C_USAGE], days_of(call), settled and call[C_TIMES] or '',
+      settled and call[C_OUTCOME] or 0, settled and call[C_N] or 0,
+    }
+  end
+
+  -- When a member is to be looked at, as the batch has left it so far.
+  local function score_of(member)
+    if leases[member] ~= nil then
+      return leases[member] or 0
+    end
+    return scores[member] or 0
+  end
+
+  local function sweep_running(member, call, account)
+    local due = call[C_LEASE_UNTIL] + GRACE_MS
+    if NOW < due then
+      leases[member] = due
+      return DEED.RESCHEDULED
+    end
+    release(account, call)
+    call[C_STATE] = EXPIRED
+    leases[member] = NOW + LATE_WINDOW_MS
+    save(account, call)
+    return DEED.EXPIRED
+  end
+
+  local function sweep_done(member, call)
+    local confirmed = call[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
+    if call[confirmed] == 1 and score_of(member) <= NOW then
+      calls[member], leases[member] = false, false
+      gone[#gone + 1] = member
+      return DEED.FORGOTTEN
+    end
+    leases[member] = NOW + RETENTION_MS
+    return DEED.RESCHEDULED
+  end
+
+  function sweep(op, account)
+    local tenant, key = op[2], op[3]
+    local member = member_of(tenant, key)
+    local call = calls[member]
+    if not call then
+      leases[member] = false
+      return { CODE.OK, DEED.FORGOTTEN }
+    elseif call[C_STATE] >= SETTLED then
+      return { CODE.OK, sweep_done(member, call) }
+    elseif call[C_STATE] < EXPIRED then
+      return { CODE.OK, sweep_running(member, call, account) }
+    elseif score_of(member) > NOW then
+      return { CODE.OK, DEED.RESCHEDULED }
+    end
+    close(tenant, key, call, '', '', OUTCOME_INCOMPLETE)
+    save(account, call)
+    return { CODE.OK, DEED.CLOSED }
+  end
+end

@@ -1,0 +1,1 @@
+"""`tollgate month`, `history`, `export` and `seed`: what was paid and used."""

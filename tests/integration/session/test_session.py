@@ -1,0 +1,65 @@
+"""The Session stream: results by id, order within a call, postings, and pushes."""
+
+from tests.integration.api.gateway import Gateway
+from tests.integration.api.installation import Installation
+from tests.integration.api.stream import Stream
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
+
+
+async def test_a_whole_call_in_one_message_is_answered_in_order(
+    gateway: Gateway, session: Stream
+) -> None:
+    one, two, three, four = await session.ask(
+        gateway.authorization("c1"),
+        gateway.report("c1", 10),
+        gateway.report("c1", 20),
+        gateway.settlement("c1", 30),
+    )
+    assert one.authorize.decision == pb.DECISION_ACCEPTED
+    assert (two.charge.charged_micros, three.charge.charged_micros) == (10_000, 20_000)
+    assert four.settle.settlement == common_pb2.SETTLEMENT_ACCEPTED
+    assert four.settle.charged_micros == 30_000
+    posted = await session.result(4, answer=2)
+    assert posted.settle.settlement == common_pb2.SETTLEMENT_POSTED
+    posted.settle.settlement = common_pb2.SETTLEMENT_ACCEPTED
+    assert posted == four
+    assert [each.id for each in session.results] == [1, 2, 3, 4, 4]
+
+
+async def test_calls_of_one_message_fail_alone(gateway: Gateway, session: Stream) -> None:
+    good, bad, empty = await session.ask(
+        gateway.authorization("c1"), gateway.authorization("c 1"), pb.ChargeRequest()
+    )
+    assert good.authorize.decision == pb.DECISION_ACCEPTED
+    assert bad.error.code == 3
+    assert empty.error.code == 3
+
+
+async def test_an_operators_hang_up_is_pushed(gateway: Gateway, session: Stream) -> None:
+    await session.ask(gateway.authorization("c1"), gateway.authorization("c2"))
+    await gateway.end("c1")
+    assert await session.push("c1") == pb.DIRECTIVE_HANG_UP
+
+
+async def test_a_top_up_asks_for_a_report_whose_reply_extends(
+    installation: Installation, session: Stream
+) -> None:
+    await installation.tenant("poor", balance=15_000)
+    gateway = Gateway(installation.admin, "poor")
+    [started] = await session.ask(gateway.authorization("c1"))
+    assert started.authorize.grant.reserved_micros == 15_000
+    await installation.adjust("poor", 1_000_000)
+    assert await session.push("c1") == pb.DIRECTIVE_REPORT_NOW
+    [reply] = await session.ask(gateway.report("c1", 5))
+    assert reply.charge.directive == pb.DIRECTIVE_CONTINUE
+    assert reply.charge.grant.reserved_micros == 60_000
+
+
+async def test_a_suspension_makes_calls_finish(
+    installation: Installation, gateway: Gateway, session: Stream
+) -> None:
+    await session.ask(gateway.authorization("c1"), gateway.authorization("c2"))
+    await installation.update("acme", suspended=True)
+    assert await session.push("c1") == pb.DIRECTIVE_FINISH
+    assert await session.push("c2") == pb.DIRECTIVE_FINISH
