@@ -44,6 +44,7 @@ LedgerError
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from ledger.organisations.requisites import Fault
 
@@ -95,9 +96,9 @@ class TenantExists(LedgerError):
 class RateMissing(LedgerError):
     """No exchange rate from `base` to `quote` is set for the day or an earlier one."""
 
-    def __init__(self, base: str, quote: str) -> None:
-        super().__init__(f"no exchange rate from {base} to {quote} is set")
-        self.base, self.quote = base, quote
+    def __init__(self, base: str, quote: str, day: date) -> None:
+        super().__init__(f"no exchange rate from {base} to {quote} is set for {day} or before")
+        self.base, self.quote, self.day = base, quote, day
 
 
 class PaymentMismatch(LedgerError):

@@ -54,8 +54,10 @@ def _tariff_rejected(error: Exception) -> Failure:
 
 def _rate_missing(error: Exception) -> Failure:
     assert isinstance(error, ledger.RateMissing)
-    text = f"{error}: an administrator sets it with `tollgate rate set {error.base} {error.quote}`"
-    return FailedPrecondition("RATE_MISSING", text, {"base": error.base, "quote": error.quote})
+    pair = f"{error.base} {error.quote}"
+    text = f"{error}: an administrator sets it: tollgate rate set {pair} RATE --day {error.day}"
+    metadata = {"base": error.base, "quote": error.quote, "day": str(error.day)}
+    return FailedPrecondition("RATE_MISSING", text, metadata)
 
 
 FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {

@@ -15,13 +15,12 @@ from ledger.errors import (
     DocumentDiffers,
     DocumentUnknown,
     NothingCharged,
-    OrganisationUnknown,
     PayerMissing,
     UnknownTenant,
 )
 from ledger.organisations.organisation import Organisation
 from ledger.organisations.register import SQL as ORGANISATIONS
-from ledger.organisations.register import require_usable
+from ledger.organisations.register import require_usable, share_usable
 from ledger.pool import Connection, Pool, Row
 from ledger.request import Request, content_digest, once
 from ledger.sql import statements
@@ -75,12 +74,7 @@ class Documents:
                 known = await connection.fetchrow(SQL["find_invoice_of"], tenant, top_up)
                 if known is not None:
                     return _same(known, organisation=organisation, amount_kopecks=amount_kopecks)
-            row = await connection.fetchrow(
-                ORGANISATIONS["share_organisation"], tenant, organisation
-            )
-            if row is None:
-                raise OrganisationUnknown("there is no such organisation")
-            customer = Organisation.from_row(dict(row))
+            customer = await share_usable(connection, tenant, organisation)
             at = self._clock()
             dated = at.astimezone(SELLERS_ZONE).date()
             contents = await _numbered(
@@ -91,20 +85,27 @@ class Documents:
         return await self._once(Request(tenant, request_id, digest), issue)
 
     async def issue_act(
-        self, request_id: str, tenant: str, charges: Charges, terms: Terms
+        self,
+        request_id: str,
+        tenant: str,
+        charges: Charges,
+        terms: Terms,
+        *,
+        rate_named: bool = True,
     ) -> Document:
         """Says what was done in a month that is over, to the tenant's payer; a month has one act,
-        which a repeat returns.
+        which a repeat returns. Whoever named the rate must name the same again; a rate that was
+        looked up may have been set anew since.
 
         Raises UnknownTenant, AmountOutOfRange, and NotIssued.
         """
         month, rate = charges.month, charges.rate.normalize()
-        digest = content_digest("issue act", str(month), str(rate))
+        digest = content_digest("issue act", str(month), str(rate) if rate_named else "")
 
         async def issue(connection: Connection) -> Document:
             known = await connection.fetchrow(SQL["find_act"], tenant, month.first_day())
             if known is not None:
-                return _same(known, rate=charges.rate)
+                return _same(known, **({"rate": charges.rate} if rate_named else {}))
             amount = kopecks_at(charges.amount_micros, charges.rate)
             if amount < 1:
                 raise NothingCharged("nothing was charged in the month")
@@ -114,6 +115,7 @@ class Documents:
             if row is None:
                 raise PayerMissing("choose the organisation that acts are made out to")
             customer = Organisation.from_row(dict(row))
+            require_usable(customer)
             contents = await _numbered(
                 connection, Kind.ACT, month.last_day(), customer, amount, terms, charges
             )
@@ -141,12 +143,6 @@ class Documents:
         async with reading(self._pool) as connection:
             rows = await connection.fetch(SQL["list_documents"], tenant, before_n, kind, limit)
         return [Document.from_row(dict(row)) for row in rows]
-
-    async def charged_between(self, tenant: str, start: datetime, end: datetime) -> int:
-        """What was charged for calls that were settled from `start` to before `end`, in micros."""
-        async with reading(self._pool) as connection:
-            charged: int = await connection.fetchval(SQL["charged_between"], tenant, start, end)
-        return charged
 
     async def _once(
         self, request: Request, issue: Callable[[Connection], Awaitable[Document]]
@@ -206,7 +202,6 @@ async def _numbered(
     charges: Charges | None,
 ) -> Contents:
     """The contents with the next number, which is the document's if the transaction commits."""
-    require_usable(customer)
     seller, vat_percent = terms
     number = await connection.fetchval(SQL["next_number"], seller.inn, kind, dated.year)
     return Contents(

@@ -31,6 +31,11 @@ async def open_row(connection: Connection, tenant: str, opening: Opening) -> int
     return number
 
 
+async def set_details(connection: Connection, tenant: str, key: str, url: str) -> None:
+    """Keeps the provider's page about the payment."""
+    await connection.execute(SQL["set_details"], tenant, key, url)
+
+
 async def mark_row(connection: Connection, tenant: str, key: str, status: str) -> None:
     """Notes that a row failed, was refunded or is disputed; moves no money."""
     await connection.execute(SQL["mark_row"], tenant, key, status)

@@ -8,9 +8,14 @@ CALLS = "calls"
 ANALYTICS = "analytics"
 ADJUSTMENT = "adjustment"
 TOP_UP = "top_up"
+RETURN = "return"
+GIVE_BACK = "give_back"
 
 PENDING = "pending"
 SUCCEEDED = "succeeded"
+FAILED = "failed"
+REFUNDED = "refunded"
+DISPUTED = "disputed"
 
 
 class HistoryRow(NamedTuple):
@@ -35,7 +40,7 @@ class HistoryRow(NamedTuple):
     @property
     def gathered(self) -> bool:
         """Whether the row gathers a day's charges."""
-        return "/" in self.key
+        return self.kind in (CALLS, ANALYTICS)
 
 
 class HistoryFilter(NamedTuple):

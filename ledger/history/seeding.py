@@ -5,6 +5,7 @@ the tenant loads its balance with the version that the credits took. Charges sta
 shard 0, before the first of any live store, so no outbox can give their numbers again.
 """
 
+import secrets
 from typing import Any, NamedTuple
 
 from ledger.columns import columns
@@ -14,6 +15,9 @@ from ledger.group_writing import write
 from ledger.history.example import Example, TopUp, calls_of
 from ledger.history.opening import Opening, open_row
 from ledger.history.row import TOP_UP
+from ledger.payments.facts import Facts
+from ledger.payments.rate import ITSELF, pay_minor
+from ledger.payments.top_up import top_up_request
 from ledger.pool import Connection, Pool
 from ledger.request import INSTALLATION, Request, content_digest, once
 from ledger.sql import statements
@@ -63,7 +67,7 @@ async def _make(connection: Connection, tenant: str, example: Example) -> Seeded
     balance = 0
     for event in example.events:
         if isinstance(event, TopUp):
-            await _credit(connection, tenant, event)
+            await _credit(connection, new, event)
             balance += event.amount_micros
         else:
             await _charge(connection, new, calls_of(example, event, tenant, n))
@@ -72,14 +76,24 @@ async def _make(connection: Connection, tenant: str, example: Example) -> Seeded
     return Seeded(balance, n - first_n)
 
 
-async def _credit(connection: Connection, tenant: str, top_up: TopUp) -> None:
-    key = f"example-{top_up.at:%Y%m%d}"
-    at, amount = top_up.at, top_up.amount_micros
-    await open_row(connection, tenant, Opening(key, TOP_UP, at, amount, top_up.provider))
-    version = await connection.fetchval(TENANT_SQL["raise_version"], tenant)
-    note = "example"
-    await connection.execute(SQL["insert_dated_credit"], tenant, amount, key, note, version, at)
-    await connection.execute(SQL["insert_applied_change"], tenant, version, amount)
+async def _credit(connection: Connection, tenant: NewTenant, paid: TopUp) -> None:
+    """A top-up that was paid as it was begun, in the tenant's own currency."""
+    at, amount, provider = paid.at, paid.amount_micros, paid.provider
+    top_up_id = f"tu_{secrets.token_hex(12)}"
+    key = top_up_request(top_up_id)
+    minor = pay_minor(amount, ITSELF, tenant.currency)
+    told = Facts(paid=True).to_document()
+    await connection.execute(
+        SQL["insert_dated_top_up"],
+        *(top_up_id, tenant.id, provider, tenant.currency, amount, minor, at, told),
+    )
+    await open_row(connection, tenant.id, Opening(key, TOP_UP, at, amount, provider))
+    await connection.execute(SQL["insert_accounts"], [f"clearing.{provider}"], tenant.currency)
+    version = await connection.fetchval(TENANT_SQL["raise_version"], tenant.id)
+    await connection.execute(
+        SQL["insert_dated_credit"], tenant.id, amount, key, "example", version, at, provider
+    )
+    await connection.execute(SQL["insert_applied_change"], tenant.id, version, amount)
 
 
 async def _charge(connection: Connection, tenant: NewTenant, calls: list[SettledCall]) -> None:

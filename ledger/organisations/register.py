@@ -153,6 +153,15 @@ def require_usable(organisation: Organisation) -> None:
         raise OrganisationIsDraft(organisation.faults())
 
 
+async def share_usable(connection: Connection, tenant: str, organisation: str) -> Organisation:
+    """An organisation that stays as it is until the transaction ends. Raises OrganisationUnknown,
+    OrganisationArchived and OrganisationIsDraft.
+    """
+    found = await _find(connection, "share_organisation", tenant, organisation)
+    require_usable(found)
+    return found
+
+
 async def _find(
     connection: Connection, statement: str, tenant: str, organisation: str
 ) -> Organisation:

@@ -71,5 +71,5 @@ async def rate_on(connection: Connection, base: str, quote: str, day: date) -> R
         return ITSELF
     row = await connection.fetchrow(SQL["rate_on"], base, quote, day)
     if row is None:
-        raise RateMissing(base, quote)
+        raise RateMissing(base, quote, day)
     return Rate(row["numerator"], row["denominator"], row["day"])

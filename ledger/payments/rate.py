@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from math import gcd
 from typing import NamedTuple
 
@@ -47,6 +48,10 @@ class Rate(NamedTuple):
         whole, fraction = divmod(scaled, 10**9)
         decimals = f"{fraction:09d}".rstrip("0")
         return f"{whole}.{decimals}" if decimals else str(whole)
+
+    def decimal(self) -> Decimal:
+        """The decimal that it was set as, exact."""
+        return Decimal(self.numerator) / Decimal(self.denominator)
 
 
 ITSELF = Rate(1, 1)

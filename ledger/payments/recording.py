@@ -6,16 +6,27 @@ Locks are taken in the order top-up, tenant, accounts; what else locks these kee
 from typing import NamedTuple
 
 from ledger.errors import PaymentMismatch, UnknownTopUp
+from ledger.history import row as history
+from ledger.history.opening import mark_row
 from ledger.payments.facts import Facts, State
 from ledger.payments.rate import returned_micros
 from ledger.payments.rows import top_up_of
-from ledger.payments.top_up import Notice, Recorded, TopUp
+from ledger.payments.top_up import Notice, Recorded, TopUp, top_up_request
 from ledger.pool import Connection
 from ledger.sql import statements
 
 SQL = statements("top_ups")
 
 RECEIVABLE = "receivable"
+# How the history shows a state.
+SHOWN = {
+    State.PENDING: history.PENDING,
+    State.SUCCEEDED: history.SUCCEEDED,
+    State.FAILED: history.FAILED,
+    State.EXPIRED: history.FAILED,
+    State.REFUNDED: history.REFUNDED,
+    State.DISPUTED: history.DISPUTED,
+}
 
 
 class MoneyIn(NamedTuple):
@@ -59,6 +70,7 @@ async def record(connection: Connection, provider: str, notice: Notice) -> Recor
         payment_ref=top_up.payment_ref or notice.payment_ref,
     )
     await _store(connection, after, is_paid_now=facts.paid and not top_up.facts.paid)
+    await mark_row(connection, after.tenant, top_up_request(after.id), SHOWN[after.state])
     return Recorded(after, version, return_id, is_new=True)
 
 
@@ -97,7 +109,7 @@ async def _credit_once(connection: Connection, top_up: TopUp, facts: Facts) -> i
             top_up.provider,
             top_up.credit_micros,
             "top_up",
-            f"top_up/{top_up.id}",
+            top_up_request(top_up.id),
             f"top-up {top_up.number} by {top_up.provider}",
         ),
     )

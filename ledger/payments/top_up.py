@@ -86,7 +86,13 @@ class Return(NamedTuple):
     amount_micros: int
 
 
+TOP_UP_PREFIX = "top_up/"
 RETURN_PREFIX = "return/"
+
+
+def top_up_request(top_up_id: str) -> str:
+    """Names the credit of a top-up, and its row in the history."""
+    return f"{TOP_UP_PREFIX}{top_up_id}"
 
 
 def return_request(return_id: int) -> str:

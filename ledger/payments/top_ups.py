@@ -7,12 +7,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ledger.errors import UnknownTopUp, WrongState
+from ledger.history.opening import Opening, open_row, set_details
+from ledger.history.row import TOP_UP
+from ledger.organisations.register import share_usable
 from ledger.payments.exchange_rates import rate_on
 from ledger.payments.facts import Facts, Refund, State
 from ledger.payments.rate import pay_minor
 from ledger.payments.recording import record
 from ledger.payments.rows import top_up_of
-from ledger.payments.top_up import NewTopUp, Notice, Recorded, Return, TopUp
+from ledger.payments.top_up import (
+    NewTopUp,
+    Notice,
+    Recorded,
+    Return,
+    TopUp,
+    top_up_request,
+)
 from ledger.pool import Connection, Pool, Row
 from ledger.request import Request, content_digest, once
 from ledger.sql import statements
@@ -38,7 +48,8 @@ class TopUps:
     async def create(self, request_id: str, new: NewTopUp) -> TopUp:
         """Pins what is to be paid and credited, at the rate of today in the tenant's zone.
 
-        Raises UnknownTenant, RateMissing, AmountOutOfRange.
+        Raises UnknownTenant, RateMissing, AmountOutOfRange, and of the organisation that is to
+        pay OrganisationUnknown, OrganisationArchived, OrganisationIsDraft.
         """
         request = Request(new.tenant, request_id, content_digest("top up", *new))
 
@@ -53,10 +64,12 @@ class TopUps:
 
     async def _insert(self, connection: Connection, new: NewTopUp) -> str:
         tenant = await find_tenant(connection, new.tenant)
+        if new.organisation_id:
+            await share_usable(connection, new.tenant, new.organisation_id)
         pay_currency = new.pay_currency or tenant.currency
         rate = await rate_on(connection, tenant.currency, pay_currency, self._day_of(tenant))
         top_up_id = f"tu_{secrets.token_hex(12)}"
-        await connection.execute(
+        created_at = await connection.fetchval(
             SQL["insert_top_up"],
             top_up_id,
             new.tenant,
@@ -71,6 +84,9 @@ class TopUps:
             rate.numerator,
             rate.denominator,
         )
+        key = top_up_request(top_up_id)
+        opening = Opening(key, TOP_UP, created_at, new.credit_micros, new.provider)
+        await open_row(connection, new.tenant, opening)
         return top_up_id
 
     def _day_of(self, tenant: Tenant) -> date:
@@ -79,9 +95,14 @@ class TopUps:
 
     async def attach_page(self, top_up: TopUp, page_url: str, provider_ref: str) -> TopUp:
         """Keeps the provider's page, unless one is kept already; the top-up as it is then."""
-        async with reading(self._pool) as connection:
-            await connection.execute(SQL["attach_page"], top_up.id, page_url, provider_ref)
+
+        async def work(connection: Connection) -> TopUp:
+            if await connection.fetchval(SQL["attach_page"], top_up.id, page_url, provider_ref):
+                key = top_up_request(top_up.id)
+                await set_details(connection, top_up.tenant, key, page_url)
             return await _find(connection, top_up.tenant, top_up.id)
+
+        return await transact(self._pool, work)
 
     async def get(self, tenant: str, top_up_id: str) -> TopUp:
         """Reads one top-up. Raises UnknownTopUp, for another tenant's as well."""

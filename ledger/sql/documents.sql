@@ -50,8 +50,3 @@ LIMIT $4
 
 -- name: find_pdf
 SELECT pdf FROM documents WHERE tenant = $1 AND id = $2
-
--- name: charged_between
-SELECT coalesce(sum(charged_micros), 0)::bigint
-FROM calls
-WHERE tenant = $1 AND settled_at >= $2 AND settled_at < $3

@@ -13,7 +13,7 @@ CROSS JOIN (
     FROM history
     WHERE tenant = $1 AND day BETWEEN $2 AND $3 AND kind IN ('calls', 'analytics')
 ) AS charged
-WHERE accounts.tenant = $1
+WHERE accounts.tenant = $1 AND accounts.name = 'funds'
 
 -- name: daily_spend
 SELECT day, amount_micros
@@ -111,6 +111,9 @@ INSERT INTO history (
     tenant, number, key, kind, status, day, at, amount_micros, calls, note, provider, details_url
 )
 VALUES ($1, $2, $3, $4, 'pending', tenant_day($1, $5), $5, $6, 0, '', $7, $8)
+
+-- name: set_details
+UPDATE history SET details_url = $3 WHERE tenant = $1 AND key = $2
 
 -- name: mark_row
 UPDATE history SET status = $3 WHERE tenant = $1 AND key = $2

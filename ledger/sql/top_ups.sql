@@ -4,6 +4,7 @@ INSERT INTO top_ups (
     pay_minor, rate_day, rate_numerator, rate_denominator
 )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+RETURNING created_at
 
 -- name: find
 SELECT id, number, tenant, provider, method, organisation_id, currency, credit_micros,
@@ -23,6 +24,7 @@ LIMIT $2
 
 -- name: attach_page
 UPDATE top_ups SET page_url = $2, provider_ref = $3 WHERE id = $1 AND page_url = ''
+RETURNING true
 
 -- name: lock_by_id
 SELECT id, number, tenant, provider, method, organisation_id, currency, credit_micros,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ledger.documents.archive import NEWEST, Documents
@@ -11,6 +11,10 @@ from ledger.documents.month import Month
 from ledger.documents.roubles import MAX_KOPECKS
 from ledger.documents.seller import Seller
 from ledger.errors import MonthNotOver
+from ledger.history.reader import History
+from ledger.payments.exchange_rates import ExchangeRates
+from ledger.payments.top_ups import TopUps
+from ledger.tenant import Tenant
 from ledger.tenants import Tenants
 from server.billing.form import Form
 from server.billing.organisations import mutation, row_after, stamp
@@ -42,32 +46,61 @@ class DocumentDesk:
         tenants: Tenants,
         debits: PendingDebits,
         queue: SettlementQueue,
+        history: History,
+        top_ups: TopUps,
+        rates: ExchangeRates,
         seller: Seller,
         vat_percent: int | None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._documents, self._tenants, self._debits = documents, tenants, debits
         self._queue, self._seller, self._vat_percent = queue, seller, vat_percent
+        self._history, self._top_ups, self._rates = history, top_ups, rates
         self._clock = clock
 
     async def issue_invoice(self, request: pb.IssueInvoiceRequest) -> pb.IssueInvoiceResponse:
         """Asks an organisation to pay."""
         form = mutation(request.request_id, request.tenant_id)
-        form.id("organisation_id", request.organisation_id)
-        if not 1 <= request.pay_amount_kopecks <= MAX_KOPECKS:
+        if request.top_up_id:
+            form.id("top_up_id", request.top_up_id)
+            if request.pay_amount_kopecks:
+                form.wrong("pay_amount_kopecks", "must be 0: the top-up says what is to be paid")
+        elif not 1 <= request.pay_amount_kopecks <= MAX_KOPECKS:
             must = f"must be from 1 to {MAX_KOPECKS}"
             form.wrong("pay_amount_kopecks", must, "AMOUNT_OUT_OF_RANGE")
+        if request.organisation_id or not request.top_up_id:
+            form.id("organisation_id", request.organisation_id)
         form.done()
         terms = terms_of(self._seller, self._vat_percent)
         await self._debits.require_unused(request.tenant_id, request.request_id)
+        organisation_id, kopecks = await self._asked(request)
         invoice = await self._documents.issue_invoice(
             request.request_id,
             request.tenant_id,
-            request.organisation_id,
-            request.pay_amount_kopecks,
+            organisation_id,
+            kopecks,
             terms,
+            request.top_up_id or None,
         )
         return pb.IssueInvoiceResponse(document=shown(invoice))
+
+    async def _asked(self, request: pb.IssueInvoiceRequest) -> tuple[str, int]:
+        """Who is to pay how many kopecks: what a top-up pins goes before what is asked."""
+        if not request.top_up_id:
+            return request.organisation_id, request.pay_amount_kopecks
+        top_up = await self._top_ups.get(request.tenant_id, request.top_up_id)
+        if top_up.pay_currency != ROUBLES:
+            text = f"the top-up is to be paid in {top_up.pay_currency}, and invoices are in roubles"
+            raise FailedPrecondition("TOP_UP_NOT_IN_ROUBLES", text)
+        form = Form()
+        payer = top_up.organisation_id or request.organisation_id
+        if not payer:
+            must = "must be given: the top-up names no organisation"
+            form.wrong("organisation_id", must, "REQUIRED")
+        elif request.organisation_id not in ("", payer):
+            form.wrong("organisation_id", "must be empty, or the one that the top-up names")
+        form.done()
+        return payer, top_up.pay_minor
 
     async def issue_act(self, request: pb.IssueActRequest) -> pb.IssueActResponse:
         """Says what was done in a month that is over."""
@@ -84,21 +117,33 @@ class DocumentDesk:
         terms = terms_of(self._seller, self._vat_percent)
         await self._debits.require_unused(request.tenant_id, request.request_id)
         charges = await self._charges(request.tenant_id, month, rate)
-        act = await self._documents.issue_act(request.request_id, request.tenant_id, charges, terms)
+        act = await self._documents.issue_act(
+            request.request_id, request.tenant_id, charges, terms, rate_named=rate is not None
+        )
         return pb.IssueActResponse(document=shown(act))
 
     async def _charges(self, tenant_id: str, month: Month, rate: Decimal | None) -> Charges:
         """What was charged in a month that is over and wholly in the ledger."""
         tenant = await self._tenants.get(tenant_id)
-        now = self._clock()
-        start, end = month.bounds(tenant.zone_at(now))
-        if now < end:
+        end = _end_of(month, tenant)
+        if self._clock() < end:
             raise MonthNotOver(f"the month ends at {end.isoformat()}")
         if await self._queue.holds_before(tenant_id, end):
             text = "settlements of the month are on their way to the ledger; repeat in a moment"
             raise FailedPrecondition("MONTH_NOT_POSTED", text)
-        charged = await self._documents.charged_between(tenant_id, start, end)
-        return Charges(month, charged, tenant.currency, _required(rate, tenant.currency))
+        known = await self._rate_of(month, tenant.currency, rate)
+        totals = await self._history.month(tenant_id, month.first_day(), month.last_day())
+        return Charges(month, totals.spent_micros, tenant.currency, known)
+
+    async def _rate_of(self, month: Month, currency: str, rate: Decimal | None) -> Decimal:
+        """The rate that was asked for, or else the one that is set for the month's last day."""
+        if currency == ROUBLES and rate is not None:
+            form = Form()
+            form.wrong("exchange_rate", "must be empty: the tenant's currency is the rouble")
+            form.done()
+        if rate is not None:
+            return rate
+        return (await self._rates.on(currency, ROUBLES, month.last_day())).decimal()
 
     async def get(self, request: pb.GetDocumentRequest) -> pb.GetDocumentResponse:
         """Reads one document."""
@@ -141,16 +186,17 @@ def _rate(text: str) -> Decimal | None:
     return rate if 0 < rate <= MAX_RATE else None
 
 
-def _required(rate: Decimal | None, currency: str) -> Decimal:
-    form = Form()
-    if currency == ROUBLES:
-        if rate is not None:
-            form.wrong("exchange_rate", "must be empty: the tenant's currency is the rouble")
-    elif rate is None:
-        must = f"must be given: roubles for 1 {currency} on the month's last day"
-        form.wrong("exchange_rate", must, "REQUIRED")
-    form.done()
-    return Decimal(1) if rate is None else rate
+def _end_of(month: Month, tenant: Tenant) -> datetime:
+    """When the tenant's month is over: in the zone that counts then, for a zone that changes at
+    midnight may begin the month's last hours anew, or skip them.
+    """
+    zones = {tenant.time_zone, tenant.next_time_zone or tenant.time_zone}
+    ends = {zone: month.bounds(zone)[1] for zone in zones}
+    just = timedelta(microseconds=1)
+    return max(
+        (end for zone, end in ends.items() if tenant.zone_at(end - just) == zone),
+        default=max(ends.values()),
+    )
 
 
 def shown(document: Document) -> pb.Document:

@@ -10,7 +10,6 @@ from ledger.documents.roubles import figures
 from server.cli import printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
 from server.cli.options import JsonOption, RequestId, TenantArgument, request_id_or_new
-from server.cli.organisations import OrganisationArgument
 from server.cli.problems import Problem
 from tollgate.v1 import organisations_pb2 as pb
 
@@ -37,20 +36,31 @@ def _kopecks(text: str) -> int:
 
 def invoice(
     tenant_id: TenantArgument,
-    organisation_id: OrganisationArgument,
+    organisation_id: Annotated[
+        str, typer.Argument(metavar="[ORGANISATION]", help="Who pays; the top-up may name it.")
+    ] = "",
     kopecks: Annotated[
-        int, typer.Argument(parser=_kopecks, metavar="ROUBLES", help="To pay, like 15000.00.")
-    ],
+        int | None,
+        typer.Argument(
+            parser=_kopecks, metavar="[ROUBLES]", help="To pay, like 15000.00; not with --top-up."
+        ),
+    ] = None,
+    top_up: Annotated[
+        str, typer.Option(metavar="TOPUP", help="The top-up in roubles that is to be paid, tu_….")
+    ] = "",
     save: SaveOption = None,
     request_id: RequestId = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """Issue an invoice in roubles to one of a tenant's organisations."""
+    """Issue an invoice in roubles to one of a tenant's organisations, for a top-up or a sum."""
+    if not top_up and (not organisation_id or kopecks is None):
+        raise typer.BadParameter("give ORGANISATION and ROUBLES, or --top-up")
     request = pb.IssueInvoiceRequest(
         request_id=request_id_or_new(request_id),
         tenant_id=tenant_id,
         organisation_id=organisation_id,
-        pay_amount_kopecks=kopecks,
+        pay_amount_kopecks=kopecks or 0,
+        top_up_id=top_up,
     )
     with Connection(server) as connection:
         issued = connection.ask(connection.billing.IssueInvoice, request).document
@@ -62,7 +72,9 @@ def act(
     month: Annotated[str, typer.Argument(metavar="MONTH", help="The month, like 2026-03.")],
     rate: Annotated[
         str,
-        typer.Option(help="Roubles for one unit of the tenant's currency on its last day."),
+        typer.Option(
+            help="Roubles for one unit of the currency; by default as set for its last day."
+        ),
     ] = "",
     save: SaveOption = None,
     request_id: RequestId = None,

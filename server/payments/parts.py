@@ -41,7 +41,8 @@ class Payments:
     ) -> None:
         self._settings = settings
         self.top_ups = TopUps(pool)
-        self.rates = RateDesk(ExchangeRates(pool))
+        self.exchange_rates = ExchangeRates(pool)
+        self.rates = RateDesk(self.exchange_rates)
         self.returner = Returner(store, directory, self.top_ups)
         self.cashier = Cashier(self.top_ups, applier, self.returner)
         self.providers = providers(settings)

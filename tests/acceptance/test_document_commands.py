@@ -102,7 +102,7 @@ def test_an_act_that_cannot_be_says_why(terminal: Terminal) -> None:
     for month, rate, told in (
         (this_month, "91.2345", "the month ends at"),
         ("2026-03", "91.2345", "nothing was charged in the month (NOTHING_CHARGED)"),
-        ("2026-03", "", "must be given: roubles for 1 USD on the month's last day"),
+        ("2026-03", "", "tollgate rate set USD RUB RATE --day 2026-03-31"),
         ("March", "91.2345", "must be a month such as 2026-03"),
     ):
         said = terminal.run("act", "idle", month, "--rate", rate)

@@ -343,17 +343,21 @@ class Transaction(_message.Message):
     description: _builtins.str
     """The type in the language that was asked for, with what is told of it besides."""
     amount_micros: _builtins.int
-    """What the row adds to the funds, in micros; negative for charges."""
+    """What the row adds to the funds, in micros; negative for charges. The part of a top-up that
+    paid what was owed, and the part of a refund that is owed, are not in it.
+    """
     status: Global___TransactionStatus.ValueType
     """How far it has come."""
     calls: _builtins.int
     """How many calls a day's charges gather; ListCalls with this row's number lists them."""
     request_id: _builtins.str
-    """The request id that moved the money; empty for a day's charges."""
+    """The request id that moved the money, for a top-up "top_up/" and its id; empty for a day's
+    charges.
+    """
     provider: _builtins.str
     """The payment provider of a top-up, for example stripe."""
     details_url: _builtins.str
-    """The provider's page about the payment, when it has one."""
+    """The provider's page for the payment, when it has one: where to pay while it is pending."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When the row last moved money; of a day's charges, when the last of its calls was settled."""

@@ -611,14 +611,22 @@ class IssueInvoiceRequest(_message.Message):
     TENANT_ID_FIELD_NUMBER: _builtins.int
     ORGANISATION_ID_FIELD_NUMBER: _builtins.int
     PAY_AMOUNT_KOPECKS_FIELD_NUMBER: _builtins.int
+    TOP_UP_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Names this mutation."""
     tenant_id: _builtins.str
     """The tenant's id."""
     organisation_id: _builtins.str
-    """The organisation that is to pay."""
+    """The organisation that is to pay; may be empty when the top-up names one, and must be given
+    when it names none.
+    """
     pay_amount_kopecks: _builtins.int
-    """What it is to pay, in kopecks with VAT, 1 to 99999999999999."""
+    """What it is to pay, in kopecks with VAT, 1 to 99999999999999; 0 with a top-up, which says it."""
+    top_up_id: _builtins.str
+    """The top-up that is to be paid, or empty. A top-up has one invoice, which a repeat under any
+    request_id returns. FAILED_PRECONDITION, reason TOP_UP_NOT_IN_ROUBLES, when it is to be paid
+    in another currency.
+    """
     def __init__(
         self,
         *,
@@ -626,10 +634,11 @@ class IssueInvoiceRequest(_message.Message):
         tenant_id: _builtins.str = ...,
         organisation_id: _builtins.str = ...,
         pay_amount_kopecks: _builtins.int = ...,
+        top_up_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation_id", b"organisation_id", "pay_amount_kopecks", b"pay_amount_kopecks", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation_id", b"organisation_id", "pay_amount_kopecks", b"pay_amount_kopecks", "request_id", b"request_id", "tenant_id", b"tenant_id", "top_up_id", b"top_up_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -681,7 +690,9 @@ class IssueActRequest(_message.Message):
     """The month, YYYY-MM in the tenant's time zone."""
     exchange_rate: _builtins.str
     """Roubles for one unit of the tenant's currency on the month's last day, as a decimal such as
-    "91.2345": above 0, at most 1000000, at most 8 decimals. Empty for a tenant in roubles.
+    "91.2345": above 0, at most 1000000, at most 8 decimals. Empty takes the rate that
+    SetExchangeRate set for that day or the latest day before; FAILED_PRECONDITION, RATE_MISSING,
+    when there is none. Must be empty for a tenant in roubles.
     """
     def __init__(
         self,

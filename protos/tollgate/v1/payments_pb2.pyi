@@ -279,7 +279,10 @@ class CreateTopUpRequest(_message.Message):
     method: Global___PaymentMethod.ValueType
     """How it is to be paid."""
     organisation_id: _builtins.str
-    """The organisation that pays, for its invoice; an id, or empty."""
+    """The organisation that pays, for its invoice; an id, or empty. UNKNOWN_ORGANISATION when the
+    tenant has no such organisation; FAILED_PRECONDITION, ORGANISATION_ARCHIVED or
+    ORGANISATION_IS_DRAFT, when it is not in use.
+    """
     def __init__(
         self,
         *,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ledger.history.row import HistoryRow
+from ledger.history.row import GIVE_BACK, HistoryRow
 from tollgate.v1 import common_pb2
 from tollgate.v1 import history_pb2 as pb
 
@@ -12,7 +12,8 @@ TYPES: Mapping[str, pb.TransactionType.ValueType] = {
     "calls": pb.TRANSACTION_TYPE_CALLS,
     "analytics": pb.TRANSACTION_TYPE_ANALYTICS,
     "adjustment": pb.TRANSACTION_TYPE_ADJUSTMENT,
-    "refund": pb.TRANSACTION_TYPE_REFUND,
+    "return": pb.TRANSACTION_TYPE_REFUND,
+    "give_back": pb.TRANSACTION_TYPE_REFUND,
 }
 STATUSES: Mapping[str, pb.TransactionStatus.ValueType] = {
     "pending": pb.TRANSACTION_STATUS_PENDING,
@@ -28,6 +29,7 @@ class Wording(NamedTuple):
     """How one language says it. `headings` are those of CSV columns, by the column's name."""
 
     types: Mapping[int, str]
+    given_back: str
     statuses: Mapping[int, str]
     directions: Mapping[int, str]
     outcomes: Mapping[int, str]
@@ -43,6 +45,7 @@ ENGLISH = Wording(
         pb.TRANSACTION_TYPE_ADJUSTMENT: "Adjustment",
         pb.TRANSACTION_TYPE_REFUND: "Refund",
     },
+    given_back="Refund reversed",
     statuses={
         pb.TRANSACTION_STATUS_PENDING: "Pending",
         pb.TRANSACTION_STATUS_SUCCEEDED: "Succeeded",
@@ -116,6 +119,7 @@ RUSSIAN = Wording(
         pb.TRANSACTION_TYPE_ADJUSTMENT: "Корректировка",
         pb.TRANSACTION_TYPE_REFUND: "Возврат",
     },
+    given_back="Отмена возврата",
     statuses={
         pb.TRANSACTION_STATUS_PENDING: "В обработке",
         pb.TRANSACTION_STATUS_SUCCEEDED: "Выполнено",
@@ -195,7 +199,7 @@ def type_of(row: HistoryRow) -> pb.TransactionType.ValueType:
 
 def description(row: HistoryRow, wording: Wording) -> str:
     """The type in words, with the provider or the reason where there is one."""
-    text = wording.types[type_of(row)]
+    text = wording.given_back if row.kind == GIVE_BACK else wording.types[type_of(row)]
     if row.provider:
         return f"{text} ({wording.providers.get(row.provider, row.provider)})"
     told = row.note and type_of(row) == pb.TRANSACTION_TYPE_ADJUSTMENT

@@ -125,7 +125,7 @@ async def test_a_credit_and_a_debit_move_the_balance(
     )
     assert (await installation.adjust("acme", -400)).balance_micros == 1_000_100
     await installation.settled_down()
-    funds = "SELECT balance_micros FROM accounts WHERE tenant = 'acme'"
+    funds = "SELECT balance_micros FROM accounts WHERE tenant = 'acme' AND name = 'funds'"
     assert await installation.ledger(funds) == 1_000_100
 
 

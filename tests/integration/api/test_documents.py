@@ -21,6 +21,7 @@ from tests.integration.api.installation import Installation, clock_tariff, fresh
 from tests.unit.documents.samples import COMPANY, ENTREPRENEUR, SAMPLE, SELLER
 from tollgate.v1 import billing_pb2
 from tollgate.v1 import organisations_pb2 as pb
+from tollgate.v1 import payments_pb2 as payments
 
 SETTINGS = {f"seller_{name}": value for name, value in asdict(SELLER).items()}
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -294,8 +295,7 @@ async def test_an_act_is_of_a_month_that_is_over_and_charged(install: Install) -
         await choose(admin, (await made(admin)).organisation_id)
         assert await admin.told(act(THIS_MONTH)) == Told(PRECONDITION, "MONTH_NOT_OVER")
         assert await admin.told(act()) == Told(PRECONDITION, "NOTHING_CHARGED")
-        missing = await admin.told(act(rate=""))
-        assert (missing.field, missing.reason) == ("exchange_rate", "REQUIRED")
+        assert await admin.told(act(rate="")) == Told(PRECONDITION, "RATE_MISSING")
 
 
 async def test_no_act_is_issued_while_settlements_of_its_month_wait(install: Install) -> None:
@@ -344,22 +344,136 @@ async def test_a_tenant_in_roubles_needs_no_rate(install: Install) -> None:
 
 
 async def _charge_last_month(installation: Installation, micros: int) -> None:
-    """A settled call, as the ledger would hold it since last month."""
+    """A settled call, as the ledger would hold it since last month, in an epoch before all."""
     await installation.ledger(
         """
         INSERT INTO calls (
             tenant, call_id, model, tariff, tariff_version, analytics, caller, callee, direction,
             assistant_id, settled_at, outcome, usage, cost, rated_micros, charged_micros,
-            overrun_micros, spend_by_day, settle_digest, shard, epoch, n
+            overrun_micros, spend_by_day, settle_digest, shard, epoch, n, day
         )
         VALUES (
             'acme', 'c1', 'clock', 'clock', 1, false, '', '', 1, '', $1, 1, '{}', '[]', $2, $2, 0,
-            '{}', '', 0, 1, 1
+            '{}', '', 0, 0, 1, tenant_day('acme', $1)
         )
         """,
         LAST_MONTH.bounds("UTC")[0],
         micros,
     )
+    await installation.ledger(
+        """
+        INSERT INTO accounts (name, currency)
+        SELECT 'revenue.past', currency FROM tenants WHERE id = 'acme'
+        """
+    )
+    await installation.ledger(
+        """
+        INSERT INTO postings (
+            shard, epoch, n, tenant, debit_account, credit_account, amount_micros, kind, call_id
+        )
+        SELECT 0, 0, 1, 'acme', funds.id, revenue.id, $1, revenue.name, 'c1'
+        FROM accounts AS funds, accounts AS revenue
+        WHERE funds.tenant = 'acme' AND funds.name = 'funds' AND revenue.name = 'revenue.past'
+        """,
+        micros,
+    )
+
+
+async def set_rate(client: Client, rate: str, day: str) -> None:
+    """Sets what a dollar costs in roubles."""
+    given = payments.ExchangeRate(base_currency="USD", quote_currency="RUB", rate=rate, day=day)
+    await client(payments.SetExchangeRateRequest(request_id=fresh_id(), exchange_rate=given))
+
+
+async def top_up(client: Client, organisation_id: str = "", **fields: Any) -> payments.TopUp:
+    """A new top-up by hand."""
+    values = {"request_id": fresh_id(), "tenant_id": "acme", "credit_amount_micros": 10_000_000}
+    request = payments.CreateTopUpRequest(organisation_id=organisation_id, **(values | fields))
+    made: payments.TopUp = (await client(request)).top_up
+    return made
+
+
+async def test_an_act_takes_the_rate_that_is_set_for_the_months_last_day(install: Install) -> None:
+    async with install(**SETTINGS) as installation:
+        await installation.tenant("acme")
+        admin = installation.admin
+        await choose(admin, (await made(admin)).organisation_id)
+        await _charge_last_month(installation, 57_500_000)
+        await set_rate(admin, "50", THIS_MONTH.first_day().isoformat())
+        error = await admin.error(act(rate=""))
+        assert error.code() is PRECONDITION
+        hint = f"tollgate rate set USD RUB RATE --day {LAST_MONTH.last_day()}"
+        assert hint in str(error.details())
+        await set_rate(admin, "91.2345", LAST_MONTH.last_day().isoformat())
+        issued = (await admin(act(rate=""))).document
+        assert (issued.amount_kopecks, issued.exchange_rate) == (524_598, "91.2345")
+        await set_rate(admin, "99", LAST_MONTH.last_day().isoformat())
+        assert (await admin(act(rate=""))).document == issued
+
+
+async def test_an_invoice_for_a_top_up_asks_for_what_the_top_up_pins(install: Install) -> None:
+    async with install(**SETTINGS, manual_currency="RUB") as installation:
+        await installation.tenant("acme")
+        await installation.tenant("globex")
+        admin = installation.admin
+        ours, other = [(await made(admin)).organisation_id for _ in range(2)]
+        await set_rate(admin, "92.4567", "2020-01-01")
+        begun = await top_up(admin, ours)
+        request = invoice("", 0, top_up_id=begun.top_up_id)
+        issued = (await admin(request)).document
+        assert (issued.amount_kopecks, issued.organisation_id) == (92_457, ours)
+        assert issued.top_up_id == begun.top_up_id
+        again = invoice(ours, 0, top_up_id=begun.top_up_id)
+        assert (await admin(again)).document == issued
+        elsewhere = invoice(other, 0, top_up_id=begun.top_up_id)
+        assert (await admin.told(elsewhere)).field == "organisation_id"
+        twice = invoice("", 1, top_up_id=begun.top_up_id)
+        assert (await admin.told(twice)).field == "pay_amount_kopecks"
+        nobodys = (await top_up(admin)).top_up_id
+        missing = await admin.told(invoice("", 0, top_up_id=nobodys))
+        assert (missing.field, missing.reason) == ("organisation_id", "REQUIRED")
+        assert (await admin(invoice(other, 0, top_up_id=nobodys))).document.number == 2
+        theirs = (await top_up(admin, tenant_id="globex")).top_up_id
+        for top_up_id in (theirs, "tu_none"):
+            told = await admin.told(invoice(ours, 0, top_up_id=top_up_id))
+            assert told == Told(grpc.StatusCode.NOT_FOUND, "UNKNOWN_TOP_UP")
+
+
+async def test_a_top_up_in_another_currency_is_not_invoiced(install: Install) -> None:
+    async with install(**SETTINGS) as installation:
+        await installation.tenant("acme")
+        begun = await top_up(installation.admin)
+        told = await installation.admin.told(invoice("", 0, top_up_id=begun.top_up_id))
+        assert told == Told(PRECONDITION, "TOP_UP_NOT_IN_ROUBLES")
+
+
+async def test_a_top_up_names_an_organisation_that_is_in_use(installation: Installation) -> None:
+    for tenant_id in ("acme", "globex"):
+        await installation.tenant(tenant_id)
+    admin = installation.admin
+    draft = await made(admin, SAMPLE, draft=True)
+    archived = await made(admin)
+    await admin(
+        organisation_of(
+            pb.ArchiveOrganisationRequest, archived.organisation_id, request_id=fresh_id()
+        )
+    )
+    theirs = await made(admin, tenant_id="globex")
+    for organisation_id, told in (
+        (draft.organisation_id, Told(PRECONDITION, "ORGANISATION_IS_DRAFT")),
+        (archived.organisation_id, Told(PRECONDITION, "ORGANISATION_ARCHIVED")),
+        (theirs.organisation_id, UNKNOWN_ORGANISATION),
+        ("org-none", UNKNOWN_ORGANISATION),
+    ):
+        request = payments.CreateTopUpRequest(
+            request_id=fresh_id(),
+            tenant_id="acme",
+            credit_amount_micros=10_000_000,
+            organisation_id=organisation_id,
+        )
+        assert await admin.told(request) == told
+    listed = await admin(payments.ListTopUpsRequest(tenant_id="acme"))
+    assert not listed.top_ups
 
 
 def test_the_contract_and_the_ledger_name_the_same_fields() -> None:

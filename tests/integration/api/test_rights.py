@@ -4,6 +4,7 @@ The cases are made from the descriptors of the services, so that a new method is
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 import grpc
@@ -15,12 +16,17 @@ from google.protobuf.message_factory import GetMessageClass
 from server.interceptors.permissions import ALLOWED
 from server.interceptors.principal import TENANT
 from tests.integration.api.client import SERVICES, Told, told
+from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import Installation
+from tests.integration.api.installation import Installation, fresh_id
+from tests.unit.documents.samples import COMPANY, SELLER
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import history_pb2 as history
+from tollgate.v1 import organisations_pb2 as pb_documents
+from tollgate.v1 import payments_pb2 as payments
 
+SETTINGS = {f"seller_{name}": value for name, value in asdict(SELLER).items()}
 DENIED = Told(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 ALL_METHODS: list[MethodDescriptor] = [m for service in SERVICES for m in service.methods]
 # A stream of the client's names a tenant in every operation; see the tests of Session.
@@ -186,6 +192,22 @@ LOOKS: dict[str, dict[str, Any]] = {
     "ListRefusals": {"first_day": "2026-11-01", "last_day": "2026-11-30"},
     "ExportHistory": {"table": history.EXPORT_TABLE_CALLS},
     "WatchBalance": {},
+    "CreateOrganisation": {"request_id": "r1", "organisation": {**asdict(COMPANY), "name": "ours"}},
+    "GetOrganisation": {},
+    "ListOrganisations": {},
+    "UpdateOrganisation": {
+        "request_id": "r2",
+        "organisation": {"name": "still ours"},
+        "update_mask": {"paths": ["name"]},
+    },
+    "ArchiveOrganisation": {"request_id": "r3"},
+    "SetPayer": {"request_id": "r4"},
+    "GetDocument": {},
+    "ListDocuments": {},
+    "DownloadDocument": {},
+    "CreateTopUp": {"request_id": "r5", "credit_amount_micros": 10_000_000},
+    "GetTopUp": {},
+    "ListTopUps": {},
 }
 FOR_TENANTS = [
     method
@@ -196,9 +218,59 @@ FOR_TENANTS = [
 
 @pytest.mark.parametrize("method", FOR_TENANTS, ids=name_of)
 async def test_what_a_tenant_is_shown_of_itself_holds_nothing_of_another(
-    installation: Installation, method: MethodDescriptor
+    install: Install, method: MethodDescriptor
 ) -> None:
-    """Both have a call, a refusal and a row of the history; the other's are marked."""
+    """Both have of everything; the other's is marked. Naming the other's is naming nothing."""
+    async with install(**SETTINGS) as installation:
+        await shows_its_own(installation, method)
+
+
+async def belongings(installation: Installation, tenant_id: str, mark: str) -> dict[str, str]:
+    """Ids of an organisation, a document and a top-up."""
+    requisites = pb_documents.Organisation(**asdict(replace(COMPANY, name=mark)))
+    made = await installation.admin(
+        pb_documents.CreateOrganisationRequest(
+            request_id=fresh_id(), tenant_id=tenant_id, organisation=requisites
+        )
+    )
+    organisation_id = made.organisation.organisation_id
+    issued = await installation.admin(
+        pb_documents.IssueInvoiceRequest(
+            request_id=fresh_id(),
+            tenant_id=tenant_id,
+            organisation_id=organisation_id,
+            pay_amount_kopecks=100,
+        )
+    )
+    begun = await installation.admin(
+        payments.CreateTopUpRequest(
+            request_id=fresh_id(),
+            tenant_id=tenant_id,
+            organisation_id=organisation_id,
+            credit_amount_micros=10_000_000,
+        )
+    )
+    return {
+        "organisation_id": organisation_id,
+        "document_id": issued.document.document_id,
+        "top_up_id": begun.top_up.top_up_id,
+    }
+
+
+def naming(request: Any, ids: dict[str, str]) -> bool:
+    """Names things in a request; whether there was one to name."""
+    named = False
+    for message in (request, getattr(request, "organisation", None)):
+        for name, value in ids.items():
+            creates = request.DESCRIPTOR.name == "CreateOrganisationRequest"
+            if message is not None and name in message.DESCRIPTOR.fields_by_name and not creates:
+                setattr(message, name, value)
+                named = True
+    return named
+
+
+async def shows_its_own(installation: Installation, method: MethodDescriptor) -> None:
+    things = {}
     for tenant_id, mark in (("acme", "ours"), ("globex", "theirs")):
         await installation.tenant(tenant_id, balance=100_000)
         gateway = Gateway(installation.admin, tenant_id)
@@ -206,13 +278,21 @@ async def test_what_a_tenant_is_shown_of_itself_holds_nothing_of_another(
             await gateway.accepted(call_id, caller=mark, assistant_id=mark)
         await gateway.posted(f"{mark}-settled", 10, caller=mark, assistant_id=mark)
         await gateway.refused(f"{mark}-refused", model="gpt-9", assistant_id=mark)
+        things[mark] = await belongings(installation, tenant_id, mark)
     await installation.parts.refusals.flush()
     client = await installation.client("tenant:acme", "numbers")
     request = request_for(method, "acme")
     request.MergeFrom(type(request)(**LOOKS[method.name]))
+    if naming(request, things["theirs"]):
+        there = await client.error(request)
+        naming(request, dict.fromkeys(things["theirs"], "none"))
+        nowhere = await client.error(request)
+        assert there.code() is grpc.StatusCode.NOT_FOUND
+        assert (told(there), there.details()) == (told(nowhere), nowhere.details())
+    naming(request, things["ours"])
     if method.name == "WatchBalance":
         reply = await client.stream(request).read()
     else:
         reply = await client(request)
-    assert "theirs" not in str(reply)
-    assert "globex" not in str(reply)
+    for foreign in ("theirs", "globex", *things["theirs"].values()):
+        assert foreign not in str(reply)

@@ -160,7 +160,7 @@ async def test_an_overrun_is_posted_back_so_that_funds_change_by_what_was_charge
     )
     kinds = "SELECT jsonb_object_agg(kind, amount_micros) FROM postings WHERE call_id = 'c1'"
     assert await installation.ledger(kinds) == {"revenue.telephony": 30_000, "overrun": 10_000}
-    funds = "SELECT balance_micros FROM accounts WHERE tenant = 'acme'"
+    funds = "SELECT balance_micros FROM accounts WHERE tenant = 'acme' AND name = 'funds'"
     assert await installation.ledger(funds) == 0
     await installation.settled_down()
 

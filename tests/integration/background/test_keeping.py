@@ -35,7 +35,7 @@ async def converged(installation: Installation, spent: int) -> None:
     await installation.settled_down()
     balance = await installation.balance()
     assert (balance.balance_micros, balance.spent_today_micros) == (BALANCE - spent, spent)
-    funds = "SELECT balance_micros FROM accounts WHERE tenant = 'acme'"
+    funds = "SELECT balance_micros FROM accounts WHERE tenant = 'acme' AND name = 'funds'"
     assert await installation.ledger(funds) == BALANCE - spent
 
 

@@ -66,4 +66,16 @@ async def count(pool: Pool, table: str) -> int:
 
 
 async def balance(pool: Pool, tenant: str = "acme") -> int:
-    return int(await pool.fetchval("SELECT balance_micros FROM accounts WHERE tenant = $1", tenant))
+    return await _balance(pool, tenant, "funds") or 0
+
+
+async def receivable(pool: Pool, tenant: str = "acme") -> int:
+    """0, or below when the tenant owes."""
+    return await _balance(pool, tenant, "receivable") or 0
+
+
+async def _balance(pool: Pool, tenant: str, name: str) -> int | None:
+    found: int | None = await pool.fetchval(
+        "SELECT balance_micros FROM accounts WHERE tenant = $1 AND name = $2", tenant, name
+    )
+    return found

@@ -28,9 +28,12 @@ from ledger.errors import (
     PayerMissing,
     UnknownTenant,
 )
+from ledger.history.reader import History
 from ledger.journal import Journal
 from ledger.organisations.organisation import Organisation
 from ledger.organisations.register import Organisations
+from ledger.payments.top_up import NewTopUp
+from ledger.payments.top_ups import TopUps
 from ledger.pool import Pool
 from ledger.shards import Shards
 from ledger.tenant import Tenant
@@ -64,6 +67,12 @@ def documents(pool: Pool) -> Documents:
     return Documents(pool, plain, lambda: NOON)
 
 
+async def begun(pool: Pool, tenant: str = "acme") -> str:
+    """A top-up that waits for its payment."""
+    new = NewTopUp(tenant, "manual", "any", "", 1_000_000, "")
+    return (await TopUps(pool).create(f"begin-{tenant}", new)).id
+
+
 Issue = Callable[..., Awaitable[Document]]
 
 
@@ -84,7 +93,8 @@ def invoice(documents: Documents, organisation: Organisation) -> Issue:
 async def test_an_invoice_holds_what_was_known_when_it_was_issued(
     documents: Documents, invoice: Issue, organisation: Organisation, pool: Pool
 ) -> None:
-    issued = await invoice(terms=Terms(SELLER, 20), top_up="top-up-1")
+    top_up = await begun(pool)
+    issued = await invoice(terms=Terms(SELLER, 20), top_up=top_up)
     contents = issued.contents
     assert (contents.kind, contents.number, contents.dated) == (Kind.INVOICE, 1, NOON.date())
     assert (contents.seller, contents.customer) == (SELLER, COMPANY)
@@ -93,7 +103,7 @@ async def test_an_invoice_holds_what_was_known_when_it_was_issued(
         20,
         2_500,
     )
-    assert (issued.top_up, issued.email, issued.sent_at) == ("top-up-1", COMPANY.email, None)
+    assert (issued.top_up, issued.email, issued.sent_at) == (top_up, COMPANY.email, None)
     pdf = await documents.pdf("acme", issued.id)
     assert pdf == await plain(contents, NOON)
     assert issued.pdf_sha256 == hashlib.sha256(pdf).digest()
@@ -111,10 +121,11 @@ async def test_a_repeat_returns_the_same_document_and_takes_no_number(
     with pytest.raises(KeyReused):
         await invoice(amount=15_001)
     assert (await invoice("other")).contents.number == 2
-    of_top_up = await invoice("t", top_up="top-up-1")
-    assert await invoice("t again", top_up="top-up-1") == of_top_up
+    top_up = await begun(pool)
+    of_top_up = await invoice("t", top_up=top_up)
+    assert await invoice("t again", top_up=top_up) == of_top_up
     with pytest.raises(DocumentDiffers):
-        await invoice("t other", amount=1, top_up="top-up-1")
+        await invoice("t other", amount=1, top_up=top_up)
     assert [each.contents.number for each in await documents.list("acme", 10)] == [3, 2, 1]
 
 
@@ -236,6 +247,27 @@ async def test_nothing_is_issued_to_who_cannot_be_invoiced(
     assert await count(pool, "documents") == await count(pool, "document_numbers") == 0
 
 
+async def test_a_looked_up_rate_that_was_set_anew_changes_no_act(
+    documents: Documents, organisation: Organisation
+) -> None:
+    first = await documents.issue_act("a", "acme", MARCH, TERMS, rate_named=False)
+    later = MARCH._replace(rate=Decimal(99))
+    for request_id in ("a", "b"):
+        again = await documents.issue_act(request_id, "acme", later, TERMS, rate_named=False)
+        assert again == first
+    with pytest.raises(DocumentDiffers):
+        await documents.issue_act("c", "acme", later, TERMS)
+
+
+async def test_an_invoice_is_for_a_top_up_of_the_own_tenant(
+    pool: Pool, invoice: Issue, tenants: Tenants
+) -> None:
+    await tenants.create("create-globex", new_tenant("globex"))
+    for top_up in (await begun(pool, "globex"), "tu_none"):
+        with pytest.raises(InvariantBroken):
+            await invoice(top_up=top_up)
+
+
 async def test_another_tenants_document_is_not_found(
     documents: Documents, invoice: Issue, tenants: Tenants
 ) -> None:
@@ -282,15 +314,16 @@ async def test_when_a_document_was_sent_is_noted_once(
 
 
 async def test_a_month_is_charged_by_the_day_of_settlement(
-    pool: Pool, documents: Documents, acme: Tenant, shards: Shards
+    pool: Pool, tenants: Tenants, shards: Shards
 ) -> None:
+    await tenants.create("create", new_tenant("moscow", time_zone="Europe/Moscow"))
     start, end = Month(2026, 3).bounds("Europe/Moscow")
     moments = [start.replace(hour=20, minute=59), start, end.replace(hour=20), end]
-    calls = [settled_call(n, settled_at=at) for n, at in enumerate(moments, 1)]
+    calls = [settled_call(n, "moscow", settled_at=at) for n, at in enumerate(moments, 1)]
     journal = Journal(pool)
     await journal.post(0, 1, calls)
-    assert await documents.charged_between("acme", start, end) == 2 * 46_000
-    assert await documents.charged_between("globex", start, end) == 0
+    march = await History(pool).month("moscow", date(2026, 3, 1), date(2026, 3, 31))
+    assert march.spent_micros == 2 * 46_000
 
 
 async def test_pages_of_documents_hold_each_once(documents: Documents, invoice: Issue) -> None:
