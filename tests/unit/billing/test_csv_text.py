@@ -58,4 +58,5 @@ def test_the_average_is_rounded_half_up(spent: int, calls: int, micros: int) -> 
 def test_both_languages_have_the_same_words() -> None:
     english, russian = WORDINGS[pb.LANGUAGE_ENGLISH], WORDINGS[pb.LANGUAGE_RUSSIAN]
     for name in english._fields:
-        assert getattr(english, name).keys() == getattr(russian, name).keys(), name
+        one, other = getattr(english, name), getattr(russian, name)
+        assert isinstance(one, str) or one.keys() == other.keys(), name
