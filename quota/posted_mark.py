@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-POLL_S = 0.005
+# Asked so often at first, and after so many times in vain ever less often.
+POLL_S, LONGEST_POLL_S = 0.005, 0.25
+PATIENT_LOOKS = 12
 
 
 class PostedMark:
@@ -15,6 +17,7 @@ class PostedMark:
         self._look = look
         self._waiters: dict[asyncio.Future[bool], int] = {}
         self._poll: asyncio.TimerHandle | None = None
+        self._in_vain = 0
 
     async def wait(self, n: int, timeout_s: float) -> bool:
         """Waits until outbox entry n is in the ledger; False when it is not within the time, or
@@ -27,6 +30,7 @@ class PostedMark:
         self._waiters[waiter] = n
         timer = loop.call_later(timeout_s, _answer, waiter, False)
         if self._poll is None:
+            self._in_vain = 0
             self._poll = loop.call_later(POLL_S, self._ask)
         try:
             return await waiter
@@ -36,6 +40,8 @@ class PostedMark:
 
     def reach(self, n: int) -> None:
         """Takes note of what a batch told."""
+        if n > self.n:
+            self._in_vain = 0
         self.n = n
         for waiter, wanted in self._waiters.items():
             if wanted <= n:
@@ -50,7 +56,11 @@ class PostedMark:
     def _ask(self) -> None:
         self._poll = None
         if self._waiters:
-            self._poll = asyncio.get_running_loop().call_later(POLL_S, self._ask)
+            self._in_vain += 1
+            pause_s = POLL_S * 2 ** max(0, min(self._in_vain - PATIENT_LOOKS, 6))
+            self._poll = asyncio.get_running_loop().call_later(
+                min(pause_s, LONGEST_POLL_S), self._ask
+            )
             self._look()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -19,6 +19,16 @@ from quota.timing import Timing
 from quota.topology import Topology
 
 POSTED_WAIT_S = 0.05
+
+
+class Posting(NamedTuple):
+    """An outbox entry, in the epoch in which its number means something, and whether it was in the
+    ledger when the shard last answered.
+    """
+
+    n: int
+    epoch: str
+    posted: bool
 
 
 class QuotaStore:
@@ -59,13 +69,19 @@ class QuotaStore:
         """
         return self.line_of(operation.tenant).submit(operation, epoch)
 
-    async def wait_posted(self, tenant: str, n: int) -> bool:
-        """Waits up to 50 ms for outbox entry n to reach the ledger; tells whether it did."""
-        return await self.line_of(tenant).posted.wait(n, POSTED_WAIT_S)
+    def posting(self, tenant: str, n: int) -> "Posting":
+        """What is known of outbox entry n. To be asked without an await after its number was told:
+        after a rebuild of the shard the same number names another entry.
+        """
+        line = self.line_of(tenant)
+        return Posting(n, line.epoch, n <= line.posted_n)
 
-    def is_posted(self, tenant: str, n: int) -> bool:
-        """Whether outbox entry n was in the ledger when the shard last answered."""
-        return n <= self.line_of(tenant).posted_n
+    async def wait_posted(self, tenant: str, posting: "Posting") -> bool:
+        """Waits up to 50 ms for an entry to reach the ledger; tells whether it did."""
+        line = self.line_of(tenant)
+        if posting.posted or line.epoch != posting.epoch:
+            return posting.posted
+        return await line.posted.wait(posting.n, POSTED_WAIT_S)
 
     async def close(self) -> None:
         """Closes every line."""

@@ -220,7 +220,7 @@ class Parts:
 
     def services(self, tracer: Tracer | None) -> list[Service]:
         """The gRPC services."""
-        conclusions = Conclusions(self.store, self.book, self.refusals)
+        conclusions = Conclusions(self.book, self.refusals)
         desk = CallDesk(self.store, self.directory, self.book, self.calls, conclusions)
         calls = CallAuthorizationService(
             desk,

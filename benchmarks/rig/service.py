@@ -20,6 +20,7 @@ from benchmarks.rig.children import PYTHON, Child, child
 from benchmarks.rig.processor import children_of
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
 from server.preparing import admin_key_path
+from server.tallies import WRITE_EVERY_S
 
 UP_S = 60.0
 HTTP_S = 5.0
@@ -43,6 +44,7 @@ class Service(NamedTuple):
 
     async def answered_ok(self, method: str) -> int:
         """How many requests of a method it has answered with OK, by its own count."""
+        await asyncio.sleep(1.5 * WRITE_EVERY_S)  # each process writes its counts so often
         text = await asyncio.to_thread(_get, f"{self.http_url}/metrics")
         return count_ok(text, method)
 

@@ -58,7 +58,7 @@ do
       and type_of(usage) == 'string'
       and type_of(elapsed) == 'number' and elapsed >= NONE and elapsed <= MAX_AMOUNT
       and elapsed % 1 == 0
-      and type_of(free) == 'number' and free >= 0 and free <= MAX_WHOLE and free % 1 == 0
+      and type_of(free) == 'number' and free >= 0 and free <= MAX_AMOUNT and free % 1 == 0
   end
 
   local function make_charge(

@@ -97,4 +97,5 @@ class BalanceDesk:
             raise InsufficientFunds
         if not isinstance(result, Simple):
             raise final_failure(result)
-        return await self._store.wait_posted(tenant_id, result.number)
+        posting = self._store.posting(tenant_id, result.number)
+        return await self._store.wait_posted(tenant_id, posting)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from quota.decision import CallResult, Directive, Reason
-from quota.store import QuotaStore
+from quota.store import Posting
 from server.calls import replies
 from server.calls.directory import Known
 from server.calls.price_book import PriceBook, Pricing
@@ -28,22 +28,22 @@ def count_directive(directive: int) -> None:
 
 
 class Settled(NamedTuple):
-    """The reply to a Settle. `n` is the outbox number that it waits for; 0 when it is POSTED.
+    """The reply to a Settle, and the posting that it waits for; None when it is POSTED.
 
     A call that was closed before may have got usage that came too late, which is recorded once
     it is posted: whoever waits for that asks again then.
     """
 
     reply: pb.SettleResponse
-    n: int
+    awaited: Posting | None
     closed_before: bool = False
 
 
 class Conclusions:
     """Concludes decisions of the live store, whichever way they were asked."""
 
-    def __init__(self, store: QuotaStore, book: PriceBook, refusals: RefusalLog) -> None:
-        self._store, self._book, self._refusals = store, book, refusals
+    def __init__(self, book: PriceBook, refusals: RefusalLog) -> None:
+        self._book, self._refusals = book, refusals
 
     def authorized(
         self,
@@ -65,10 +65,10 @@ class Conclusions:
         if reply.decision == pb.DECISION_REJECTED:
             self._refusals.note(known.day.day, request, reply.refusal)
 
-    def settled(self, request: pb.SettleRequest, result: CallResult, pricing: Pricing) -> Settled:
+    def settled(
+        self, request: pb.SettleRequest, result: CallResult, pricing: Pricing, posting: Posting
+    ) -> Settled:
         """Concludes a Settle with the prices that the call has pinned."""
-        # Asked at once: after a rebuild the same n would name another entry.
-        posted = self._store.is_posted(request.tenant_id, result.n)
         self._book.forget(key_of(request))
-        reply = replies.settled(result, pricing, posted)
-        return Settled(reply, 0 if posted else result.n, bool(result.known))
+        reply = replies.settled(result, pricing, posting.posted)
+        return Settled(reply, None if posting.posted else posting, bool(result.known))

@@ -106,7 +106,7 @@ class CallDesk:
         if result is None:
             return await self._charge_unheld(request, quantities)
         if result.state == State.SETTLED:
-            posted = self._store.is_posted(tenant_id, result.n)
+            posted = self._store.posting(tenant_id, result.n).posted
             await self._note_late_usage(request, result, quantities, posted)
         elif pricing is not believed and pricing is not None:
             self._book.remember(call, pricing)
@@ -128,16 +128,18 @@ class CallDesk:
                 result, pricing = await self._open_and_settle(request, quantities)
         except UnknownTenant as error:
             raise CallUnknown from error
+        posting = self._store.posting(request.tenant_id, result.n)
         if pricing is None or pricing.pin != result.pin:
             pricing = await self._book.pinned(result.pin, result.model)
-        settled = self._conclusions.settled(request, result, pricing)
-        await self._note_late_usage(request, result, quantities, posted=settled.n == 0)
+        settled = self._conclusions.settled(request, result, pricing, posting)
+        await self._note_late_usage(request, result, quantities, posting.posted)
         return settled
 
     async def settle_and_wait(self, request: pb.SettleRequest) -> pb.SettleResponse:
         """Closes a call, and waits up to 50 ms for its posting."""
         settled = await self.settle(request)
-        if settled.n and await self._store.wait_posted(request.tenant_id, settled.n):
+        awaited = settled.awaited
+        if awaited and await self._store.wait_posted(request.tenant_id, awaited):
             if settled.closed_before:
                 return (await self.settle(request)).reply
             settled.reply.settlement = common_pb2.SETTLEMENT_POSTED
@@ -221,7 +223,7 @@ class CallDesk:
         ledger_replies.require_same_call(record, request.model, parties_of(request))
         ledger_replies.require_same_settle(record, question.digest)
         await self._record_late(request, record.outcome, record.usage, question.quantities)
-        return Settled(ledger_replies.settled(record), 0)
+        return Settled(ledger_replies.settled(record), None)
 
     async def _note_late_usage(
         self,

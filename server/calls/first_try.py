@@ -135,6 +135,7 @@ class FirstTry:
     def _tell_settle(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
         if not isinstance(result, CallResult) or result.known or result.pin != attempt.pricing.pin:
             return None
-        settled = self._conclusions.settled(attempt.request, result, attempt.pricing)
+        posting = self._store.posting(attempt.request.tenant_id, result.n)
+        settled = self._conclusions.settled(attempt.request, result, attempt.pricing, posting)
         told.settle.CopyFrom(settled.reply)
-        return Plain(settled) if settled.n else PLAIN
+        return Plain(settled) if settled.awaited else PLAIN

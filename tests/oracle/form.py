@@ -9,16 +9,17 @@ MAX_WHOLE = 2**53 - 1
 
 BALANCES = frozenset({"balance"})
 SUMS = frozenset({"live", "difference"})  # of two balances, or between them
-LIMITS = frozenset({"daily_cap", "call_cost_limit", "low_balance_threshold"})
-AMOUNTS = frozenset(
-    {"credit_limit", "credit", "target", "min_start", "fee", "burn", "total", "amount"}
+LIMITS = frozenset(
+    {"daily_cap", "call_cost_limit", "low_balance_threshold", "concurrent_calls", "elapsed_ms"}
 )
-NONE_OR_WHOLE = frozenset({"elapsed_ms", "concurrent_calls"})
-WHOLES = frozenset(
-    {"version", "profile_version", "suspended", "has_settings", "unknown_model", "has_usage"}
-    | {"weight", "free_ms", "outcome", "corrects_usage", "opens", "n", "posted_n", "verdict"}
+AMOUNTS = frozenset(
+    {"credit_limit", "credit", "target", "min_start", "fee", "burn", "total", "amount", "free_ms"}
+)
+FLAGS = frozenset(
+    {"suspended", "has_settings", "unknown_model", "has_usage", "corrects_usage", "opens"}
     | {"partial"}
 )
+WHOLES = frozenset({"version", "profile_version", "weight", "n", "posted_n"})
 
 
 def is_whole(value: object, low: int, high: int) -> bool:
@@ -63,7 +64,9 @@ def rule(name: str) -> Callable[[object], bool]:
         (SUMS, -2 * MAX_BALANCE_MICROS, 2 * MAX_BALANCE_MICROS),
         (LIMITS, NONE, MAX_AMOUNT_MICROS),
         (AMOUNTS, 0, MAX_AMOUNT_MICROS),
-        (NONE_OR_WHOLE, NONE, MAX_WHOLE),
+        (FLAGS, 0, 1),
+        ({"outcome"}, 0, 255),
+        ({"verdict"}, 0, 2),
         (WHOLES, 0, MAX_WHOLE),
     ):
         if name in names:

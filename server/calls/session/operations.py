@@ -31,6 +31,8 @@ from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
 METHOD = "tollgate.v1.CallAuthorizationService/Session"
+# How many settles of closed calls are asked again at once when their postings are known.
+MAX_AGAIN = 64
 NOTHING_ASKED = InvalidFields([Violation("request", "must be authorize, charge or settle")])
 
 _OVER = frozenset({common_pb2.CALL_STATE_SETTLED, common_pb2.CALL_STATE_UNKNOWN})
@@ -84,6 +86,7 @@ class Operations:
         self._ready: deque[Item] = deque()
         self._prepared: dict[ShardLine, list[Item]] = {}
         self._at_the_desk: set[asyncio.Task[None]] = set()
+        self._again = asyncio.Semaphore(MAX_AGAIN)
         self._in_flight = 0
         self._closed = False
 
@@ -220,7 +223,11 @@ class Operations:
         if not self._first_try.is_plain_charge(result):
             return False
         outcome = self._outgoing.add(item.operation_id)
-        self._first_try.put_charged(result, outcome.charge)
+        try:
+            self._first_try.put_charged(result, outcome.charge)
+        except Exception:
+            self._outgoing.take_back()
+            raise
         assert item.call is not None
         self.carried.touch(item.call, now_s)
         return True
@@ -253,6 +260,10 @@ class Operations:
         try:
             async with asyncio.timeout(self._parts.patience_s):
                 settled = await self._ask_one(item, told)
+        except asyncio.CancelledError as error:
+            if self._closed:
+                raise
+            self._refuse(item, error)  # it leaked out of something awaited
         except Exception as error:
             self._refuse(item, DeadlineExceeded() if isinstance(error, TimeoutError) else error)
         else:
@@ -271,7 +282,7 @@ class Operations:
         else:
             settled = await desk.settle(item.request)
             told.settle.CopyFrom(settled.reply)
-            return settled if settled.n else None
+            return settled if settled.awaited else None
         return None
 
     # Answering
@@ -313,7 +324,7 @@ class Operations:
 
     def _refuse(self, item: Item, error: BaseException) -> None:
         """Answers an operation with the status that its unary method would end with."""
-        self._outgoing.add(item.operation_id).error.CopyFrom(tell_of(error, METHOD).status)
+        self._outgoing.add_error(item.operation_id, tell_of(error, METHOD).status)
         self._complete(item)
 
     def _tell_posted(self, settle: Awaited) -> None:
@@ -327,12 +338,12 @@ class Operations:
         who repeats until it is told POSTED.
         """
         try:
-            async with asyncio.timeout(self._parts.patience_s):
+            async with self._again, asyncio.timeout(self._parts.patience_s):
                 settled = await self._parts.desk.settle(settle.request)
         except Exception as error:
             tell_of(error, METHOD)
             return
-        if not settled.n:
+        if not settled.awaited:
             self._put_posted(settle.operation_id, settled.reply)
 
     def _put_posted(self, operation_id: int, reply: pb.SettleResponse) -> None:

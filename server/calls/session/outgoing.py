@@ -5,10 +5,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.rpc import status_pb2
+
 from tollgate.v1 import call_authorization_pb2 as pb
 
 MAX_RESULTS = 1_000
 MAX_PUSHES = 1_000
+MAX_ERROR_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +30,7 @@ class Outgoing:
     def __init__(self) -> None:
         self._parcels: deque[Parcel] = deque()
         self._results: Any = None  # those of the last parcel, while it takes more
+        self._error_bytes, self._full = 0, False
         self._pushes: dict[tuple[str, str], int] = {}
         self._news = asyncio.Event()
 
@@ -38,7 +42,7 @@ class Outgoing:
     def add(self, operation_id: int) -> pb.OperationResult:
         """A result to be filled in at once."""
         results = self._results
-        if results is None or len(results) >= MAX_RESULTS:
+        if results is None or self._full or len(results) >= MAX_RESULTS:
             results = self._begin()
         result: pb.OperationResult = results.add()
         result.id = operation_id
@@ -46,9 +50,19 @@ class Outgoing:
 
     def _begin(self) -> Any:
         self._parcels.append(Parcel())
+        self._error_bytes, self._full = 0, False
         self._results = self._parcels[-1].response.results
         self._news.set()
         return self._results
+
+    def add_error(self, operation_id: int, error: status_pb2.Status) -> None:
+        """A result that is an error. Their texts may be long, so a message takes some bytes of them
+        only: a message that gRPC refuses would be lost with everybody's results.
+        """
+        self.add(operation_id).error.CopyFrom(error)
+        self._error_bytes += error.ByteSize()
+        if self._error_bytes > MAX_ERROR_BYTES:
+            self._full = True
 
     def take_back(self) -> None:
         """Drops the result that was added last."""

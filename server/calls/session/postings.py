@@ -1,12 +1,13 @@
 """Settles of a stream that were answered ACCEPTED and are told POSTED when the ledger has them."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from quota.shard_line import ShardLine
+from quota.store import Posting
 from server.calls.conclusions import Settled
+from server.calls.questions import CallKey, key_of
 from tollgate.v1 import call_authorization_pb2 as pb
 
 # Beyond so many the client learns it by repeating.
@@ -15,12 +16,12 @@ WAIT_S = 5.0
 
 
 class Awaited(NamedTuple):
-    """One settle; `n` means something in its epoch only."""
+    """One settle, and the outbox entry that it waits for."""
 
     operation_id: int
     request: pb.SettleRequest
     settled: Settled
-    epoch: str
+    posting: Posting
 
 
 class Postings:
@@ -28,7 +29,8 @@ class Postings:
 
     def __init__(self, tell: Callable[[Awaited], None]) -> None:
         self._tell = tell
-        self._awaited: dict[int, deque[Awaited]] = {}
+        # By shard and call: of a settle that is repeated only the last is answered again.
+        self._awaited: dict[int, dict[CallKey, Awaited]] = {}
         self._followers: dict[int, asyncio.Task[None]] = {}
 
     def expect(
@@ -37,27 +39,28 @@ class Postings:
         """Tells when the settle is posted. After a rebuild of the shard nothing is told: the
         client repeats.
         """
-        awaited = self._awaited.setdefault(line.shard, deque())
-        if len(awaited) >= MAX_AWAITED:
+        assert settled.awaited is not None
+        awaited, call = self._awaited.setdefault(line.shard, {}), key_of(request)
+        if len(awaited) >= MAX_AWAITED and call not in awaited:
             return
-        awaited.append(Awaited(operation_id, request, settled, line.epoch))
+        awaited[call] = Awaited(operation_id, request, settled, settled.awaited)
         if line.shard not in self._followers:
             self._followers[line.shard] = asyncio.create_task(self._follow(line, awaited))
 
-    async def _follow(self, line: ShardLine, awaited: deque[Awaited]) -> None:
+    async def _follow(self, line: ShardLine, awaited: dict[CallKey, Awaited]) -> None:
         try:
             while awaited:
-                await line.posted.wait(awaited[0].settled.n, WAIT_S)
-                while awaited and self._is_over(line, awaited[0]):
-                    settle = awaited.popleft()
-                    if settle.epoch == line.epoch:
+                first = next(iter(awaited.values()))
+                if first.posting.epoch == line.epoch:
+                    await line.posted.wait(first.posting.n, WAIT_S)
+                for call, settle in list(awaited.items()):
+                    if not _is_over(line, settle.posting):
+                        break
+                    del awaited[call]
+                    if settle.posting.epoch == line.epoch:
                         self._tell(settle)
         finally:
             del self._followers[line.shard]
-
-    @staticmethod
-    def _is_over(line: ShardLine, settle: Awaited) -> bool:
-        return settle.epoch != line.epoch or settle.settled.n <= line.posted_n
 
     async def settle_down(self, timeout_s: float) -> None:
         """Waits until nothing is awaited, or the time is over."""
@@ -68,3 +71,7 @@ class Postings:
     def followers(self) -> list[asyncio.Task[None]]:
         """The tasks that follow the shards, to be ended with the stream."""
         return list(self._followers.values())
+
+
+def _is_over(line: ShardLine, posting: Posting) -> bool:
+    return posting.epoch != line.epoch or posting.n <= line.posted_n

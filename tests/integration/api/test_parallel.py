@@ -12,7 +12,7 @@ from tollgate.v1 import call_authorization_pb2 as pb
 
 def desk_of(parts: Parts) -> CallDesk:
     """What every transport asks; gRPC itself would shed most of these."""
-    conclusions = Conclusions(parts.store, parts.book, parts.refusals)
+    conclusions = Conclusions(parts.book, parts.refusals)
     return CallDesk(parts.store, parts.directory, parts.book, parts.calls, conclusions)
 
 

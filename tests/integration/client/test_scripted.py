@@ -1,6 +1,7 @@
 """The client against a service that does what the contract allows, at its worst moments."""
 
 import asyncio
+import contextlib
 import logging
 from functools import partial
 from typing import Any
@@ -317,3 +318,14 @@ async def test_a_call_that_may_have_been_asked_for_is_told_on_closing() -> None:
         await _call(tollgate).__aenter__()
     with pytest.raises(NotPosted):
         await tollgate.close()
+
+
+async def test_a_call_that_was_not_decided_when_the_client_closes_does_not_begin() -> None:
+    tollgate = Tollgate("127.0.0.1:1", key="tg_x_y", authorize_timeout=5, close_timeout=0.05)
+    await tollgate.__aenter__()
+    entering = asyncio.ensure_future(_call(tollgate).__aenter__())
+    await asyncio.sleep(0)
+    with contextlib.suppress(NotPosted):
+        await tollgate.close()
+    with pytest.raises(NotAnswered):
+        await entering

@@ -41,19 +41,20 @@ async def all_pages(step: object, *arguments: object) -> list[str]:
 async def test_waiting_for_a_posting_ends_when_another_line_confirms_it(redis_url: str) -> None:
     async with bench_on(redis_url) as bench, bench_on(redis_url, keeper=bench.keeper) as poster:
         await bench.ask(load(), debit(1, 10))
-        waiting = asyncio.ensure_future(bench.store.wait_posted("anna", 1))
+        posting = bench.store.posting("anna", 1)
+        waiting = asyncio.ensure_future(bench.store.wait_posted("anna", posting))
         await poster.ask(Confirm("anna", debit_key("1"), 1, 10, 0))
         assert await waiting
-        assert bench.store.is_posted("anna", 1)
-        assert await bench.store.wait_posted("anna", 1)
-        assert not bench.store.is_posted("anna", 2)
+        assert bench.store.posting("anna", 1).posted
+        assert await bench.store.wait_posted("anna", bench.store.posting("anna", 1))
+        assert not bench.store.posting("anna", 2).posted
 
 
 async def test_waiting_for_a_posting_gives_up_in_time(redis_url: str) -> None:
     async with bench_on(redis_url) as bench:
         await bench.ask(load(), debit(1, 10))
         started = time.monotonic()
-        assert not await bench.store.wait_posted("anna", 1)
+        assert not await bench.store.wait_posted("anna", bench.store.posting("anna", 1))
         assert POSTED_WAIT_S <= time.monotonic() - started < POSTED_WAIT_S + 0.3
 
 
@@ -64,7 +65,7 @@ async def test_waiting_for_a_posting_outlives_a_store_that_is_away(
     async with bench_on(proxy.url) as bench:
         await bench.ask(load(), debit(1, 10))
         proxy.cut()
-        assert not await bench.store.wait_posted("anna", 1)
+        assert not await bench.store.wait_posted("anna", bench.store.posting("anna", 1))
         proxy.restore()
         assert (await bench.account()).balance == START_BALANCE - 10
 

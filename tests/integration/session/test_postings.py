@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import grpc
+import pytest
 
 from quota.decision import SweepDeed
 from tests.integration.api.conftest import Install
@@ -119,3 +120,45 @@ async def test_a_repeat_on_another_stream_has_the_same_result(
         [again] = await another.ask(gateway.settlement("c1", 10))
         assert again.settle == posted.settle
     await installation.settled_down()
+
+
+async def test_a_rebuild_while_prices_are_read_is_not_taken_for_a_posting(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000_000)
+        gateway = Gateway(installation.admin)
+        await gateway.accepted("c1")
+        assert (await gateway.settle("c1", 10)).settlement == ACCEPTED
+        book = installation.parts.book
+        read = book.pinned
+
+        async def read_while_rebuilt(pin: str, model: str) -> Any:
+            monkeypatch.setattr(book, "pinned", read)
+            await installation.lose_everything()
+            await gateway.accepted("c2")
+            installation.beside(installation.parts.posters[0].run)
+            await gateway.posted("c2", 10)
+            return await read(pin, model)
+
+        monkeypatch.setattr(book, "pinned", read_while_rebuilt)
+        book.forget(("acme", "c1"))
+        assert (await gateway.settle("c1", 10)).settlement == ACCEPTED
+        assert (await gateway.posted("c1", 10)).charged_micros == 10_000
+        await installation.settled_down()
+
+
+async def test_of_a_settle_that_is_repeated_only_the_last_is_told_posted(install: Install) -> None:
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000_000)
+        gateway = Gateway(installation.admin)
+        async with stream(installation.channel, ADMIN_KEY) as session:
+            await session.ask(gateway.authorization("c1"))
+            asked = [await session.ask(gateway.settlement("c1", 10)) for _ in range(5)]
+            ids = [result.id for [result] in asked]
+            installation.beside(installation.parts.posters[0].run)
+            posted = await session.result(ids[-1], answer=2)
+            assert posted.settle.settlement == POSTED
+            await session.ask(gateway.authorization("c2"))
+            told = [result.id for result in session.results]
+            assert [told.count(each) for each in ids] == [1, 1, 1, 1, 2]

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from server.calls.session.outgoing import MAX_PUSHES, MAX_RESULTS, Outgoing
+from google.rpc import status_pb2
+
+from server.calls.session.outgoing import MAX_ERROR_BYTES, MAX_PUSHES, MAX_RESULTS, Outgoing
 from tollgate.v1 import call_authorization_pb2 as pb
 
 
@@ -27,6 +29,19 @@ async def test_no_message_holds_more_results_or_pushes_than_are_bounded() -> Non
     assert (len(first.response.results), len(second.response.results)) == (MAX_RESULTS, 1)
     assert (len(first.response.pushes), len(second.response.pushes)) == (MAX_PUSHES, 1)
     assert outgoing.empty
+
+
+async def test_long_errors_are_spread_over_messages() -> None:
+    outgoing = Outgoing()
+    for number in range(500):
+        outgoing.add_error(number, status_pb2.Status(code=3, message="x" * 10_000))
+    sizes, found = [], []
+    while not outgoing.empty:
+        response = (await outgoing.take()).response
+        sizes.append(response.ByteSize())
+        found += [each.id for each in response.results]
+    assert found == list(range(500))
+    assert max(sizes) < 2 * MAX_ERROR_BYTES
 
 
 async def test_a_later_push_to_a_call_replaces_an_earlier_one() -> None:

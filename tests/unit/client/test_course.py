@@ -299,8 +299,9 @@ def test_an_authorize_that_was_given_up_is_settled_unless_it_was_refused() -> No
         _ask(course, 0)
         course.settle(Outcome.FAILED, 1, NOON)
         reply = pb.AuthorizeResponse(decision=decision)
-        course.take(pb.OperationResult(authorize=reply), 2)
+        told = course.take(pb.OperationResult(authorize=reply), 2)
         assert course.phase is phase
+        assert [type(each) for each in told] == ([Rejected] if phase is Phase.OVER else [])
 
 
 def test_a_stream_that_is_not_taken_is_told_once_to_a_running_call() -> None:

@@ -71,6 +71,9 @@ class Call:
             raise
         if self._refused is not None:
             raise self._refused
+        if self._course.phase is Phase.ASKING:
+            self._leave(Outcome.FAILED)
+            raise NotAnswered("the client was closed before the call was decided")
         return self
 
     async def __aexit__(

@@ -203,9 +203,10 @@ class Course:
                 return [Rejected(Refused(reply.refusal))]
             return [Started(), *self._obey(reply.directive, reply.grant, now)]
         if self.phase is Phase.SETTLING:
-            if not accepted and not self._lost:
-                self.phase = Phase.OVER
-            return []
+            if accepted or self._lost:
+                return []
+            self.phase = Phase.OVER
+            return [Rejected(Refused(reply.refusal))]
         self._lost = False
         if self._silent:
             return []
@@ -237,7 +238,7 @@ class Course:
         return []
 
     def _fail(self, status: status_pb2.Status, now: float) -> list[Notice]:
-        if self.phase is Phase.SETTLING and self._asking == "charge":
+        if self.phase is Phase.SETTLING and (self._asking == "charge" or self._lost):
             return []  # the settlement says more than the report did
         if code_of(status) in PASSING:
             if not self._silent:
