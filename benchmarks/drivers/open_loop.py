@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from benchmarks.drivers.job import Job, Target, drive
-from benchmarks.drivers.streams import Reports, Stream, names, open_calls, streams
+from benchmarks.drivers.streams import Reports, Stream, Unserved, names, open_calls, streams
 from benchmarks.figures import percentile
 from benchmarks.rig import messages
 from benchmarks.rig.alarm import Alarm
@@ -162,10 +162,15 @@ async def _requests(job: OpenLoopJob, calls: Sequence[tuple[str, str]]) -> Async
             step, index = divmod(position, len(calls))
             position += 1
             request = messages.charge(*calls[index], step + 1)
-            ask = asks[number % CHANNELS]
-            reply = await ask(request, metadata=metadata, timeout=PATIENCE_S)
+            ask, began = asks[number % CHANNELS], time.monotonic()
+            try:
+                reply = await ask(request, metadata=metadata, timeout=PATIENCE_S)
+            except grpc.aio.AioRpcError as error:
+                took_ms = (time.monotonic() - began) * 1000
+                told = f"{error.code().name} after {took_ms:,.0f} ms: {error.details()}"
+                raise Unserved(told) from error
             if reply.directive != pb.DIRECTIVE_CONTINUE:
-                raise RuntimeError(f"a call was not served: {reply}")
+                raise Unserved(f"a call was not served: {reply}")
 
         yield send
 
