@@ -11,6 +11,10 @@ BIN := $(VENV)/bin
 PROTOGEN := .venv-protogen
 PROTOS := $(shell find protos/tollgate -name '*.proto' | sort)
 PACKAGES := $(wildcard server quota ledger benchmarks tests)
+CLIENT := clients/python
+# The client ships the stubs of what a gateway calls, the same to the byte.
+CLIENT_STUBS := $(foreach name,common call_authorization,$(foreach ending,_pb2.py _pb2.pyi \
+	  _pb2_grpc.py _pb2_grpc.pyi,tollgate/v1/$(name)$(ending)))
 TEST_WORKERS ?= 2
 
 # The first interpreter that is new enough.
@@ -38,9 +42,9 @@ test: $(VENV)/.installed ## run all tests on embedded stores
 
 .PHONY: check
 check: $(VENV)/.installed check-stubs ## format, lint, types, protos, architecture, stubs
-	$(BIN)/ruff format --check $(PACKAGES)
-	$(BIN)/ruff check $(PACKAGES)
-	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+	$(BIN)/ruff format --check $(PACKAGES) $(CLIENT) examples
+	$(BIN)/ruff check $(PACKAGES) $(CLIENT) examples
+	$(BIN)/mypy $(addprefix -p ,$(PACKAGES)) -p tollgate_client
 	$(BIN)/buf lint
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
@@ -50,12 +54,13 @@ bench: $(VENV)/.installed ## measure everything beside its ceiling, 35 minutes; 
 
 .PHONY: format
 format: $(VENV)/.installed ## bring the code into shape
-	$(BIN)/ruff check --fix $(PACKAGES)
-	$(BIN)/ruff format $(PACKAGES)
+	$(BIN)/ruff check --fix $(PACKAGES) $(CLIENT) examples
+	$(BIN)/ruff format $(PACKAGES) $(CLIENT) examples
 
 .PHONY: protos
 protos: $(PROTOGEN)/.installed ## generate the stubs beside the protos
 	$(call GENERATE,protos)
+	@for f in $(CLIENT_STUBS); do cp "protos/$$f" "$(CLIENT)/src/$$f"; done
 
 .PHONY: check-stubs
 check-stubs: $(PROTOGEN)/.installed
@@ -64,6 +69,10 @@ check-stubs: $(PROTOGEN)/.installed
 	for f in $$(cd "$$out" && find . -type f); do \
 	  cmp -s "$$out/$$f" "protos/$$f" || \
 	    { echo "protos/$$f does not come from its .proto: run make protos" >&2; exit 1; }; \
+	done; \
+	for f in $(CLIENT_STUBS); do \
+	  cmp -s "protos/$$f" "$(CLIENT)/src/$$f" || \
+	    { echo "$(CLIENT)/src/$$f is not protos/$$f: run make protos" >&2; exit 1; }; \
 	done; echo "the stubs come from the protos"
 
 GENERATE = PATH=$(PROTOGEN)/bin:$$PATH $(PROTOGEN)/bin/python -m grpc_tools.protoc -I protos -I protos/vendor --python_out=$(1) \
@@ -89,10 +98,10 @@ $(VENV)/.uv: locks/uv.lock
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
 	@touch $@
 
-$(VENV)/.installed: locks/dev.lock pyproject.toml $(VENV)/.uv
+$(VENV)/.installed: locks/dev.lock pyproject.toml $(CLIENT)/pyproject.toml $(VENV)/.uv
 	@echo "installing the locked dependencies"
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --require-hashes $< locks/uv.lock
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --no-deps --no-build-isolation -e .
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --no-deps --no-build-isolation -e $(CLIENT) -e .
 	@touch $@
 
 $(PROTOGEN)/.installed: locks/protogen.lock $(VENV)/.uv

@@ -15,6 +15,7 @@ from ledger.errors import (
     LedgerUnavailable,
     LimitOutOfRange,
     NotAllowed,
+    PaymentMismatch,
     TenantExists,
     UnknownCall,
 )
@@ -44,6 +45,9 @@ BY_CONSTRAINT: Mapping[str, Callable[[str], LedgerError]] = MappingProxyType(
         "postings_amount_positive": AmountOutOfRange,
         "postings_once_per_request": KeyReused,
         "tenant_changes_credit_range": AmountOutOfRange,
+        "top_ups_credit_range": AmountOutOfRange,
+        "top_ups_one_per_payment": lambda _: PaymentMismatch("payment_ref"),
+        "top_ups_pay_range": AmountOutOfRange,
         "tenants_call_cost_limit_range": LimitOutOfRange,
         "tenants_concurrent_calls_range": LimitOutOfRange,
         "tenants_credit_limit_range": LimitOutOfRange,

@@ -56,6 +56,18 @@ class PostedDebit(NamedTuple):
     reason: str
 
 
+class ForcedReturn(NamedTuple):
+    """What a forced return found in the live store: `amount_micros`, maybe nothing. `request_id`
+    names the return, `digest` the content a repeat must have.
+    """
+
+    n: int
+    tenant: str
+    request_id: str
+    digest: bytes
+    amount_micros: int
+
+
 class Crossing(NamedTuple):
     """A line that a tenant crossed: low_balance, balance_exhausted or daily_cap_reached."""
 
@@ -75,7 +87,7 @@ class Aside(NamedTuple):
     payload: Mapping[str, Any]
 
 
-Entry = SettledCall | PostedDebit | Crossing | Aside
+Entry = SettledCall | PostedDebit | ForcedReturn | Crossing | Aside
 
 CROSSINGS = frozenset({"low_balance", "balance_exhausted", "daily_cap_reached"})
 

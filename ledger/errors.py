@@ -10,8 +10,12 @@ LedgerError
 │   ├── TariffUnknown
 │   ├── ApiKeyUnknown
 │   ├── OrganisationUnknown
-│   └── DocumentUnknown
+│   ├── DocumentUnknown
+│   └── UnknownTopUp
 ├── TenantExists
+├── RateMissing           no exchange rate is set for a day and pair of currencies
+├── PaymentMismatch       a payment is not the one that was asked for
+├── WrongState            the state of a top-up does not allow it
 ├── NotAllowed            a value that the caller must change
 │   ├── TariffRejected        with the list of problems
 │   ├── UnknownMeter
@@ -22,6 +26,7 @@ LedgerError
 │   ├── LimitOutOfRange
 │   ├── TimeZoneUnknown
 │   ├── CurrencyMismatch
+│   ├── RateMalformed
 │   ├── ApiKeyMalformed
 │   └── RequisitesRejected    with the list of faults
 ├── NotIssued             a document that cannot be written as things are
@@ -75,12 +80,38 @@ class TariffUnknown(NotKnown):
     """There is no such tariff."""
 
 
+class UnknownTopUp(NotKnown):
+    """There is no such top-up."""
+
+
 class ApiKeyUnknown(NotKnown):
     """There is no such API key."""
 
 
 class TenantExists(LedgerError):
     """A tenant of this id was created by another request."""
+
+
+class RateMissing(LedgerError):
+    """No exchange rate from `base` to `quote` is set for the day or an earlier one."""
+
+    def __init__(self, base: str, quote: str) -> None:
+        super().__init__(f"no exchange rate from {base} to {quote} is set")
+        self.base, self.quote = base, quote
+
+
+class PaymentMismatch(LedgerError):
+    """A payment is not the one that was asked for: nothing was credited. `what` names it:
+    amount, currency, provider_ref or payment_ref.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the payment has another {what}")
+        self.what = what
+
+
+class WrongState(LedgerError):
+    """The state of a top-up does not allow what was asked; nothing was changed."""
 
 
 class NotAllowed(LedgerError):
@@ -133,6 +164,10 @@ class TimeZoneUnknown(NotAllowed):
 
 class CurrencyMismatch(NotAllowed):
     """A tariff's currency is not its tenant's."""
+
+
+class RateMalformed(NotAllowed):
+    """The text is no exchange rate."""
 
 
 class ApiKeyMalformed(NotAllowed):

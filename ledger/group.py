@@ -7,13 +7,26 @@ each verdict is taken from what is stored, or else from the entry alone.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ledger.entry import CROSSINGS, Aside, Crossing, Deed, Entry, PostedDebit, SettledCall, Verdict
+from ledger.entry import (
+    CROSSINGS,
+    Aside,
+    Crossing,
+    Deed,
+    Entry,
+    ForcedReturn,
+    PostedDebit,
+    SettledCall,
+    Verdict,
+)
+from ledger.payments.top_up import Return, return_id_of
 
 MAX_AMOUNT_MICROS = 10**12
 
 FUNDS = "funds"
+RECEIVABLE = "receivable"
 ADJUSTMENTS = "adjustments"
 OVERRUN = "overrun"
 
@@ -35,19 +48,22 @@ class Found(NamedTuple):
 
 class Known(NamedTuple):
     """What the ledger holds about a group: the shard's posted n, calls by (tenant, call id),
-    requests by (tenant, request id), and the currency of each tenant.
+    requests by (tenant, request id), the currency of each tenant, and forced returns by id.
     """
 
     posted_n: int
     calls: dict[tuple[str, str], Found]
     requests: dict[tuple[str, str], Found]
     currencies: Mapping[str, str]
+    returns: Mapping[int, Return] = MappingProxyType({})
 
 
 class Posting(NamedTuple):
-    """A row to post. One of the two accounts is the tenant's funds."""
+    """A row to post. One of the two accounts is the tenant's: its funds, or its receivable, which
+    the live balance knows nothing of, so that such a row has no n.
+    """
 
-    n: int
+    n: int | None
     tenant: str
     debit: str
     credit: str
@@ -64,7 +80,8 @@ class Plan:
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self.calls: list[SettledCall] = []
-        self.debits: list[PostedDebit] = []
+        self.debits: list[PostedDebit | ForcedReturn] = []
+        self.returned: list[tuple[int, int]] = []  # ids, and what was taken
         self.postings: list[Posting] = []
         self.crossings: list[Crossing] = []
         self.asides: list[Aside] = []
@@ -93,7 +110,7 @@ def decide(shard: int, epoch: int, entries: Sequence[Entry], known: Known) -> Pl
         place = Place(shard, epoch, entry.n)
         if isinstance(entry, SettledCall):
             _settle(plan, known, place, entry)
-        elif isinstance(entry, PostedDebit):
+        elif isinstance(entry, PostedDebit | ForcedReturn):
             _debit(plan, known, place, entry)
         elif isinstance(entry, Crossing) and entry.kind in CROSSINGS:
             plan.verdicts.append(Verdict(entry.n, Deed.POSTED))
@@ -121,7 +138,7 @@ def _settle(plan: Plan, known: Known, place: Place, call: SettledCall) -> None:
             plan.spend[call.tenant, day] += amount_micros
 
 
-def _debit(plan: Plan, known: Known, place: Place, debit: PostedDebit) -> None:
+def _debit(plan: Plan, known: Known, place: Place, debit: PostedDebit | ForcedReturn) -> None:
     key = (debit.tenant, debit.request_id)
     content = (debit.digest,)
     found = known.requests.get(key)
@@ -133,7 +150,10 @@ def _debit(plan: Plan, known: Known, place: Place, debit: PostedDebit) -> None:
         known.requests[key] = Found(place, content)
         plan.verdicts.append(Verdict(debit.n, Deed.POSTED))
         plan.debits.append(debit)
-        plan.postings.append(_posting_of(debit))
+        if isinstance(debit, PostedDebit):
+            plan.postings.append(_posting_of(debit))
+        else:
+            _return(plan, debit, known.returns[_return_id(debit)])
 
 
 def _verdict_of(found: Found, place: Place, content: tuple[Any, ...]) -> Verdict:
@@ -168,7 +188,15 @@ def _can_settle(call: SettledCall, known: Known) -> bool:
     )
 
 
-def _can_debit(debit: PostedDebit, known: Known) -> bool:
+def _can_debit(debit: PostedDebit | ForcedReturn, known: Known) -> bool:
+    if isinstance(debit, ForcedReturn):
+        intent = known.returns.get(_return_id(debit))
+        return (
+            debit.tenant in known.currencies
+            and intent is not None
+            and intent.tenant == debit.tenant
+            and 0 <= debit.amount_micros <= intent.amount_micros
+        )
     return (
         debit.tenant in known.currencies
         and 0 < debit.amount_micros <= MAX_AMOUNT_MICROS
@@ -201,3 +229,20 @@ def _posting_of(debit: PostedDebit) -> Posting:
         request_id=debit.request_id,
         reason=debit.reason,
     )
+
+
+def _return_id(debit: ForcedReturn) -> int:
+    return return_id_of(debit.request_id) or 0
+
+
+def _return(plan: Plan, debit: ForcedReturn, intent: Return) -> None:
+    """What was there comes out of the funds, the rest the tenant owes."""
+    clearing, request_id = f"clearing.{intent.provider}", debit.request_id
+    owed_micros = intent.amount_micros - debit.amount_micros
+    row = Posting(debit.n, debit.tenant, FUNDS, clearing, debit.amount_micros, "return")
+    if debit.amount_micros:
+        plan.postings.append(row._replace(request_id=request_id))
+    if owed_micros:
+        row = Posting(None, debit.tenant, RECEIVABLE, clearing, owed_micros, "return_owed")
+        plan.postings.append(row._replace(request_id=request_id))
+    plan.returned.append((intent.id, debit.amount_micros))

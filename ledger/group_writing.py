@@ -5,14 +5,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ledger.columns import columns
-from ledger.entry import Aside, PostedDebit, SettledCall
-from ledger.group import FUNDS, Plan
+from ledger.entry import Aside, ForcedReturn, PostedDebit, SettledCall
+from ledger.group import FUNDS, RECEIVABLE, Plan
 from ledger.pool import Connection, Row
 from ledger.sql import statements
 
 SQL = statements("journal")
 
-Accounts = dict[tuple[str, str], int]  # ids by (name, currency), or by (FUNDS, tenant)
+Accounts = dict[tuple[str, str], int]  # ids by (name, currency), or by (name, tenant)
+
+OF_A_TENANT = (FUNDS, RECEIVABLE)
 
 
 async def write(
@@ -25,6 +27,8 @@ async def write(
     if plan.debits:
         rows = (_request_row(shard, epoch, debit) for debit in plan.debits)
         await connection.execute(SQL["insert_requests"], *columns(rows))
+    if plan.returned:
+        await connection.execute(SQL["complete_returns"], *columns(plan.returned))
     if plan.postings:
         await _write_postings(connection, shard, epoch, plan, funds)
     if plan.spend:
@@ -45,13 +49,14 @@ async def _write_postings(
         (account, currencies[posting.tenant])
         for posting in plan.postings
         for account in (posting.debit, posting.credit)
-        if account != FUNDS
+        if account not in OF_A_TENANT
     }
     accounts = await _installation_accounts(connection, needed)
     accounts.update({(FUNDS, row["tenant"]): row["id"] for row in funds})
+    accounts.update(await _receivables(connection, plan))
 
     def account_id(name: str, tenant: str) -> int:
-        return accounts[name, tenant if name == FUNDS else currencies[tenant]]
+        return accounts[name, tenant if name in OF_A_TENANT else currencies[tenant]]
 
     rows = (
         (
@@ -64,6 +69,15 @@ async def _write_postings(
         for posting in plan.postings
     )
     await connection.execute(SQL["insert_postings"], shard, epoch, *columns(rows))
+
+
+async def _receivables(connection: Connection, plan: Plan) -> Accounts:
+    tenants = [posting.tenant for posting in plan.postings if posting.debit == RECEIVABLE]
+    if not tenants:
+        return {}
+    await connection.execute(SQL["insert_receivables"], tenants)
+    rows = await connection.fetch(SQL["find_receivables"], tenants)
+    return {(RECEIVABLE, row["tenant"]): row["id"] for row in rows}
 
 
 async def _installation_accounts(connection: Connection, needed: set[tuple[str, str]]) -> Accounts:
@@ -87,7 +101,7 @@ def _call_row(call: SettledCall) -> tuple[Any, ...]:
     return tuple(values.values())
 
 
-def _request_row(shard: int, epoch: int, debit: PostedDebit) -> tuple[Any, ...]:
+def _request_row(shard: int, epoch: int, debit: PostedDebit | ForcedReturn) -> tuple[Any, ...]:
     response = json.dumps({"debit": [shard, epoch, debit.n]})
     return (debit.tenant, debit.request_id, debit.digest, response)
 

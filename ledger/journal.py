@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from ledger.columns import columns
-from ledger.entry import Entry, PostedDebit, SettledCall, Verdict
+from ledger.entry import Entry, ForcedReturn, PostedDebit, SettledCall, Verdict
 from ledger.errors import EpochChanged, OutboxGap
 from ledger.group import CALL_CONTENT, Found, Known, Place, decide
 from ledger.group_writing import write
+from ledger.payments.top_up import Return, return_id_of
 from ledger.pool import Connection, Pool, Row
 from ledger.sql import statements
 from ledger.transaction import reading, transact
 
 SQL = statements("journal")
+
+DEBITS = PostedDebit | ForcedReturn
+MOVES_MONEY = SettledCall | DEBITS
 
 
 class Journal:
@@ -80,7 +84,7 @@ async def _lock_shard(connection: Connection, shard: int, epoch: int, admission:
 
 
 async def _funds(connection: Connection, entries: Sequence[Entry]) -> list[Row]:
-    tenants = {entry.tenant for entry in entries if isinstance(entry, SettledCall | PostedDebit)}
+    tenants = {entry.tenant for entry in entries if isinstance(entry, MOVES_MONEY)}
     return await connection.fetch(SQL["find_funds"], list(tenants)) if tenants else []
 
 
@@ -88,7 +92,7 @@ async def _known(
     connection: Connection, posted_n: int, entries: Sequence[Entry], funds: Sequence[Row]
 ) -> Known:
     calls = [(e.tenant, e.call_id) for e in entries if isinstance(e, SettledCall)]
-    debits = [(e.tenant, e.request_id) for e in entries if isinstance(e, PostedDebit)]
+    debits = [(e.tenant, e.request_id) for e in entries if isinstance(e, DEBITS)]
     found_calls = await connection.fetch(SQL["find_calls"], *columns(calls)) if calls else []
     found_debits = await connection.fetch(SQL["find_requests"], *columns(debits)) if debits else []
     return Known(
@@ -96,7 +100,14 @@ async def _known(
         {(row["tenant"], row["call_id"]): _found_call(row) for row in found_calls},
         {(row["scope"], row["request_id"]): _found_request(row) for row in found_debits},
         {row["tenant"]: row["currency"] for row in funds},
+        await _returns(connection, entries),
     )
+
+
+async def _returns(connection: Connection, entries: Sequence[Entry]) -> dict[int, Return]:
+    asked = [return_id_of(e.request_id) or 0 for e in entries if isinstance(e, ForcedReturn)]
+    rows = await connection.fetch(SQL["find_returns"], asked) if asked else []
+    return {row["id"]: Return(*row) for row in rows}
 
 
 def _found_call(row: Row) -> Found:

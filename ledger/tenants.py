@@ -221,6 +221,11 @@ async def _check_tariff(connection: Connection, tariff: str, currency: str) -> N
         raise CurrencyMismatch(f"the tariff is in {found}, the tenant in {currency}")
 
 
+async def find_tenant(connection: Connection, tenant: str) -> Tenant:
+    """Reads one tenant within a transaction. Raises UnknownTenant."""
+    return await _find(connection, "find_tenant", tenant)
+
+
 async def _find(connection: Connection, statement: str, tenant: str) -> Tenant:
     row = await connection.fetchrow(SQL[statement], tenant)
     if row is None:

@@ -173,7 +173,8 @@ class Debit(NamedTuple):
     """Takes `amount` when that much is available, and queues its posting.
 
     `key` is `debit_key(request_id)`; `digest` names the content a repeat must have; `note`
-    travels to the ledger.
+    travels to the ledger. With `partial` 1 it takes what is available, up to the amount and be it
+    nothing; the entry tells how much that was.
     """
 
     tenant: str
@@ -181,6 +182,7 @@ class Debit(NamedTuple):
     amount: int
     digest: bytes
     note: bytes
+    partial: int = 0
 
 
 class Verdict(IntEnum):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import structlog
 from opentelemetry.trace import Tracer
 from redis.exceptions import RedisError
+from starlette.routing import BaseRoute
 
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
@@ -76,6 +77,7 @@ from server.interceptors.overload import Limiter, Overload
 from server.interceptors.principal import ADMIN
 from server.interceptors.tracing import Tracing
 from server.metrics import ALARMS
+from server.payments.parts import Payments
 from server.saturation import watch
 from server.settings import Misconfigured, Settings
 from server.sockets import bind
@@ -118,7 +120,11 @@ async def run_worker(
             )
         )
         if index == 0:
-            web = application(parts.health, metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+            web = application(
+                parts.health,
+                metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+                routes=parts.routes(),
+            )
             await stack.enter_async_context(http_server(web, bind(settings.http_listen)))
         ready()
         await stop.wait()
@@ -173,6 +179,7 @@ class Parts:
         self.applier = ChangeApplier(
             self.store, self.readers, self.tenants, self.directory, self.keeper
         )
+        self.payments = Payments(settings, pool, self.store, self.directory, self.applier)
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -205,6 +212,7 @@ class Parts:
             stack.push_async_callback(reader.close)
         stack.push_async_callback(parts.store.close)
         stack.push_async_callback(parts.refusals.flush)
+        stack.push_async_callback(parts.payments.close)
         for shard in parts._shards:
             await _check_fit(topology, shard)
         await parts.book.refresh()
@@ -244,6 +252,8 @@ class Parts:
                 self._vat_percent,
             ),
             self._history_desks(),
+            self.payments.desk(debits),
+            self.payments.rates,
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server
@@ -268,12 +278,16 @@ class Parts:
         self.watch.drain()
         await self.sessions.drain(patience_s)
 
+    def routes(self) -> list[BaseRoute]:
+        """What the HTTP side serves beside metrics and health."""
+        return [*self.payments.webhooks.routes()]
+
     def jobs(self) -> list[Job]:
         """What every worker does beside its requests; the owner of a shard does more."""
         owned: list[list[Job]] = [
             [self.posters[shard].run, self.sweepers[shard].run] for shard in self._shards
         ]
-        owned[0] += [self.applier.run, self.auditor.run]
+        owned[0] += [self.applier.run, self.auditor.run, self.payments.returner.run]
         owner = ShardOwner(Ownership(self._dsn), owned)
         listening = [pusher.run for pusher in self.pushers]
         kept = [self.book.keep_fresh, self.refusals.keep_flushing, keep_writing]

@@ -13,6 +13,7 @@
     ├── FailedPrecondition  FAILED_PRECONDITION  given
     ├── Overloaded          RESOURCE_EXHAUSTED   OVERLOADED
     ├── StoreUnavailable    UNAVAILABLE          STORE_UNAVAILABLE
+    ├── ProviderUnavailable UNAVAILABLE         PROVIDER_UNAVAILABLE
     ├── OutboxFull          UNAVAILABLE          OUTBOX_FULL
     ├── SlowReader          RESOURCE_EXHAUSTED   SLOW_READER
     ├── Draining            UNAVAILABLE          DRAINING
@@ -190,6 +191,18 @@ class StoreUnavailable(Failure):
 
     def __init__(self, store: str, retry_ms: int = 500) -> None:
         super().__init__({"store": store})
+        self.retry_ms = retry_ms
+
+
+class ProviderUnavailable(Failure):
+    """A payment provider does not answer; whether it took note is unknown, so repeat it."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "PROVIDER_UNAVAILABLE"
+    text = "the payment provider does not answer; repeat it under the same id"
+
+    def __init__(self, provider: str, retry_ms: int = 2_000) -> None:
+        super().__init__({"provider": provider})
         self.retry_ms = retry_ms
 
 

@@ -1,4 +1,4 @@
-"""The HTTP side of the first worker: metrics and health; the console gets its place here."""
+"""The HTTP side of the first worker: metrics, health, and what providers post to us."""
 
 import asyncio
 import contextlib

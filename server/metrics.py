@@ -42,6 +42,11 @@ PUSHES = Counter("tollgate_pushes", "What calls were told without having asked."
 POSTED = Counter("tollgate_outbox_entries_posted", "Outbox entries that reached the ledger.")
 SWEPT = Counter("tollgate_leases_swept", "Lease entries that were due, by what was done.", ["deed"])
 REBUILDS = Counter("tollgate_shard_rebuilds", "Shards rebuilt because the live store lost them.")
+WEBHOOKS = Counter(
+    "tollgate_webhooks",
+    "Messages of payment providers, by what became of them.",
+    ["provider", "outcome"],
+)
 ALARMS = Counter("tollgate_alarms", "What an operator must look at.", ["alarm"])
 AUDIT_DIFFERENCES = Gauge(
     "tollgate_audit_differences",

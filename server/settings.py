@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from ledger.documents.seller import Seller
 from quota.timing import Timing
 from server.documents.selling import wrong_settings
+from server.payments.settings import PaymentSettings, Secret, blank_is_none
 
 PREFIX = "TOLLGATE_"
 # The exit status when only a change of the settings helps.
@@ -26,16 +27,11 @@ class SettingsInvalid(Misconfigured):
     """The environment holds a setting that cannot be used; the message names each and its fix."""
 
 
-def _blank_is_none(value: Any) -> Any:
-    return None if value == "" else value
-
-
 Listen = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
-Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
-Place = Annotated[Path | None, BeforeValidator(_blank_is_none)]
+Place = Annotated[Path | None, BeforeValidator(blank_is_none)]
 
 
-class Settings(BaseSettings):
+class Settings(PaymentSettings):
     """Every setting, as TOLLGATE_<NAME>. Durations and amounts carry their unit in the name."""
 
     model_config = SettingsConfigDict(
@@ -153,7 +149,7 @@ class Settings(BaseSettings):
     seller_correspondent_account: str = Field(
         "", description="That bank's own account with the Bank of Russia."
     )
-    vat_percent: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(
+    vat_percent: Annotated[int | None, BeforeValidator(blank_is_none)] = Field(
         None, ge=1, le=99, description="The VAT that prices include; unset: documents say none."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -169,6 +165,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "TOLLGATE_MIN_START_S <= TOLLGATE_LOW_WATER_S <= TOLLGATE_RESERVE_S must hold: "
                 "what a call needs to start, when it is topped up, what it gets"
+            )
+        if self.top_up_min_micros > self.top_up_max_micros:
+            raise ValueError(
+                "TOLLGATE_TOP_UP_MIN_MICROS must not exceed TOLLGATE_TOP_UP_MAX_MICROS"
             )
         if self.default_deadline_ms > self.max_deadline_ms:
             raise ValueError(

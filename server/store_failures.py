@@ -52,6 +52,12 @@ def _tariff_rejected(error: Exception) -> Failure:
     )
 
 
+def _rate_missing(error: Exception) -> Failure:
+    assert isinstance(error, ledger.RateMissing)
+    text = f"{error}: an administrator sets it with `tollgate rate set {error.base} {error.quote}`"
+    return FailedPrecondition("RATE_MISSING", text, {"base": error.base, "quote": error.quote})
+
+
 FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     quota.StoreUnavailable: lambda _: StoreUnavailable("redis"),
     quota.StoreUnfit: lambda _: StoreUnavailable("redis"),
@@ -63,6 +69,11 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
         "UNKNOWN_TRANSACTION", "the payment history has no such row"
     ),
     ledger.TariffUnknown: lambda _: NotFound("UNKNOWN_TARIFF", "there is no such tariff"),
+    ledger.UnknownTopUp: lambda _: NotFound("UNKNOWN_TOP_UP", "the tenant has no such top-up"),
+    ledger.RateMissing: _rate_missing,
+    ledger.WrongState: lambda error: FailedPrecondition("WRONG_STATE", str(error)),
+    ledger.PaymentMismatch: lambda error: FailedPrecondition("PAYMENT_MISMATCH", str(error)),
+    ledger.RateMalformed: _invalid("exchange_rate.rate", "INVALID"),
     ledger.ApiKeyUnknown: lambda _: NotFound("UNKNOWN_API_KEY", "there is no such key"),
     ledger.OrganisationUnknown: lambda error: NotFound("UNKNOWN_ORGANISATION", str(error)),
     ledger.DocumentUnknown: lambda error: NotFound("UNKNOWN_DOCUMENT", str(error)),

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("server", "quota", "ledger", "benchmarks", "tests")
-PRODUCT = ("server", "quota", "ledger")
+CLIENT = "clients/python/src/tollgate_client"
+PACKAGES = ("server", "quota", "ledger", "benchmarks", "tests", CLIENT)
+PRODUCT = ("server", "quota", "ledger", CLIENT)
 
 # What a package must not import; arrows point from server to quota and ledger, and to the stubs.
 FORBIDDEN_IMPORTS = {
-    "quota": {"ledger", "server", "tollgate", "grpc", "benchmarks", "tests"},
-    "ledger": {"quota", "server", "tollgate", "grpc", "benchmarks", "tests"},
+    "quota": {"ledger", "server", "tollgate", "tollgate_client", "grpc", "benchmarks", "tests"},
+    "ledger": {"quota", "server", "tollgate", "tollgate_client", "grpc", "benchmarks", "tests"},
     "server": {"benchmarks", "tests"},
-    "protos": {"server", "quota", "ledger", "benchmarks", "tests"},
+    "protos": {"server", "quota", "ledger", "tollgate_client", "benchmarks", "tests"},
+    CLIENT: {"server", "quota", "ledger", "benchmarks", "tests"},
 }
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|core|base|models?|managers?)(_|\.|$)")
 MAX_FILE_LINES = 400
@@ -57,6 +59,17 @@ def test_imports_go_one_way(package: str) -> None:
         for path in _files(package)
         for line, imported in _imports(path)
         if imported in FORBIDDEN_IMPORTS[package]
+    ]
+    assert not wrong
+
+
+def test_only_the_simulator_asks_through_the_client_library() -> None:
+    wrong = [
+        f"{_name(path)}:{line}"
+        for path in _files("server")
+        for line, imported in _imports(path)
+        if imported == "tollgate_client"
+        and not _name(path).startswith(("server/simulator/", "server/cli/"))
     ]
     assert not wrong
 
@@ -146,7 +159,7 @@ def test_nothing_names_a_place_on_one_machine() -> None:
     """No home directories and no addresses of package indexes, in code, locks or documents."""
     pattern = re.compile(r"/(home|Users|root)/\w|--(extra-)?index-url|https?://\S+/simple")
     kinds = {".py", ".md", ".lock", ".toml", ".sql", ".lua", ".proto", ".yaml"}
-    places = [ROOT / each for each in (*PACKAGES, "docs", "locks", "protos")]
+    places = [ROOT / each for each in (*PACKAGES, "clients", "docs", "examples", "locks", "protos")]
     files = [path for place in places for path in place.rglob("*") if path.suffix in kinds]
     files += [path for path in ROOT.iterdir() if path.suffix in kinds or path.name == "Makefile"]
     wrong = [_name(path) for path in files if pattern.search(path.read_text())]

@@ -14,11 +14,19 @@ from tollgate.v1 import (
     common_pb2,
     history_pb2,
     organisations_pb2,
+    payments_pb2,
 )
 
 PROTOS = Path(__file__).parent.parent / "protos"
-MODULES = (billing_pb2, call_authorization_pb2, common_pb2, history_pb2, organisations_pb2)
-FILES = {file.DESCRIPTOR.name: file for file in MODULES}
+PROTO_STUBS = (
+    billing_pb2,
+    call_authorization_pb2,
+    common_pb2,
+    history_pb2,
+    organisations_pb2,
+    payments_pb2,
+)
+FILES = {file.DESCRIPTOR.name: file for file in PROTO_STUBS}
 
 
 def test_every_proto_has_its_stubs() -> None:
@@ -41,3 +49,12 @@ def test_the_stubs_hold_what_the_proto_declares(name: str) -> None:
     for service in found.service:
         for method in service.method:
             assert f"rpc {method.name}(" in text
+
+
+def test_the_client_ships_the_same_stubs() -> None:
+    """Two different generated copies of one proto cannot be in one process."""
+    shipped = sorted((PROTOS.parent / "clients/python/src/tollgate/v1").glob("*_pb2*"))
+    assert {path.name.split("_pb2")[0] for path in shipped} == {"common", "call_authorization"}
+    assert len(shipped) == 8
+    for path in shipped:
+        assert path.read_bytes() == (PROTOS / "tollgate" / "v1" / path.name).read_bytes()

@@ -30,6 +30,12 @@ class ValkeyCluster:
         """One node; the others are found through it."""
         return f"redis://127.0.0.1:{self._ports[0]}"
 
+    def pid(self, node: int) -> int:
+        """The process of a node."""
+        pid = self._nodes[node].pid
+        assert pid is not None
+        return pid
+
     async def start(self) -> None:
         """Start the nodes, introduce them to each other, and wait until all slots are served."""
         self._ports = free_ports(NODES)

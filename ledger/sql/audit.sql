@@ -5,7 +5,7 @@ SELECT asked.tenant,
            - coalesce(credited.amount_micros, 0) - coalesce(moved.amount_micros, 0)
        )::bigint AS balance_micros
 FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS asked (tenant, version, n)
-JOIN accounts ON accounts.tenant = asked.tenant
+JOIN accounts ON accounts.tenant = asked.tenant AND accounts.name = 'funds'
 CROSS JOIN LATERAL (
     SELECT sum(amount_micros) AS amount_micros
     FROM postings

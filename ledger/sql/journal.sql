@@ -22,7 +22,27 @@ FROM unnest($1::text[], $2::text[]) AS asked (scope, request_id)
 JOIN requests USING (scope, request_id)
 
 -- name: find_funds
-SELECT tenant, id, currency FROM accounts WHERE tenant = ANY ($1::text[])
+SELECT tenant, id, currency FROM accounts WHERE tenant = ANY ($1::text[]) AND name = 'funds'
+
+-- name: insert_receivables
+INSERT INTO accounts (name, tenant, currency, balance_micros)
+SELECT 'receivable', tenant, currency, 0
+FROM accounts
+WHERE tenant = ANY ($1::text[]) AND name = 'funds'
+ORDER BY tenant
+ON CONFLICT (tenant, name) WHERE tenant IS NOT NULL DO NOTHING
+
+-- name: find_receivables
+SELECT tenant, id FROM accounts WHERE tenant = ANY ($1::text[]) AND name = 'receivable'
+
+-- name: find_returns
+SELECT id, tenant, provider, amount_micros FROM returns WHERE id = ANY ($1::bigint[])
+
+-- name: complete_returns
+UPDATE returns
+SET taken_micros = done.taken_micros, posted_at = now()
+FROM unnest($1::bigint[], $2::bigint[]) AS done (id, taken_micros)
+WHERE returns.id = done.id
 
 -- name: find_installation_accounts
 SELECT name, currency, id FROM accounts WHERE tenant IS NULL
@@ -69,8 +89,8 @@ INSERT INTO postings (
     shard, epoch, n, tenant, debit_account, credit_account, amount_micros, kind, call_id,
     request_id, reason
 )
-SELECT $1, $2, n, tenant, debit_account, credit_account, amount_micros, kind, call_id,
-       request_id, reason
+SELECT CASE WHEN n IS NOT NULL THEN $1::integer END, CASE WHEN n IS NOT NULL THEN $2::bigint END,
+       n, tenant, debit_account, credit_account, amount_micros, kind, call_id, request_id, reason
 FROM unnest(
     $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
     $10::text[], $11::text[]

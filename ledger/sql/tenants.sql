@@ -63,7 +63,7 @@ FROM accounts AS funds
 JOIN accounts AS adjustments
   ON adjustments.name = 'adjustments' AND adjustments.tenant IS NULL
  AND adjustments.currency = funds.currency
-WHERE funds.tenant = $1
+WHERE funds.tenant = $1 AND funds.name = 'funds'
 
 -- name: list_changes
 SELECT version, credit_micros, settings
@@ -95,7 +95,7 @@ SELECT tenants.id, tenants.name, tenants.currency, tariff, time_zone, next_time_
            WHERE tenant = tenants.id AND day = ANY ($2::text[]::date[])
        ) AS spend
 FROM tenants
-JOIN accounts ON accounts.tenant = tenants.id
+JOIN accounts ON accounts.tenant = tenants.id AND accounts.name = 'funds'
 WHERE tenants.id = $1
 
 -- name: find_debit

@@ -9,7 +9,7 @@ do
   local FORMS = {
     [LOAD] = 'twballllfwtp', [APPLY] = 'twafallllfs', [AUTHORIZE] = 'ttwdssssaaaaffawsea',
     [CHARGE] = 'ttwdssawsea', [SETTLE] = 'ttwdssawseassssoff', [END] = 'tt', [SWEEP] = 'tt',
-    [DEBIT] = 'ttass', [CONFIRM] = 'tswav', [REPAIR] = 'twwxx', [LOOK_ACCOUNT] = 't',
+    [DEBIT] = 'ttassf', [CONFIRM] = 'tswav', [REPAIR] = 'twwxx', [LOOK_ACCOUNT] = 't',
     [LOOK_CALL] = 'tt', [LOOK_GRANT] = 'ttwd',
   }
   local RANGES = {

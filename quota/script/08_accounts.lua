@@ -93,7 +93,7 @@ do
   end
 
   function debit(op, account)
-    local tenant, key, amount = op[2], op[3], op[4]
+    local tenant, key, amount, partial = op[2], op[3], op[4], op[7] == 1
     local member = member_of(tenant, key)
     local record = calls[member]
     if record then
@@ -101,12 +101,13 @@ do
         return refuse(CODE.KEY_REUSED)
       end
       return { CODE.OK, record[D_N], account[BALANCE] }
-    elseif available(account) < amount then
+    elseif available(account) < amount and not partial then
       return refuse(CODE.INSUFFICIENT)
     end
-    account[BALANCE] = account[BALANCE] - amount
-    account[UNPOSTED] = account[UNPOSTED] + amount
-    local n = append_entry(EVENT.DEBITED, tenant, key, amount, op[5], op[6])
+    local taken = min(amount, max(0, available(account)))
+    account[BALANCE] = account[BALANCE] - taken
+    account[UNPOSTED] = account[UNPOSTED] + taken
+    local n = append_entry(EVENT.DEBITED, tenant, key, taken, op[5], op[6])
     calls[member] = { true, DEBITED, amount, op[5], n, 0 }
     account[CHANGED] = true
     leases[member] = NOW + RETENTION_MS

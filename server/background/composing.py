@@ -4,8 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from ledger.entry import Aside, Crossing, Entry, PostedDebit, SettledCall
+from ledger.entry import Aside, Crossing, Entry, ForcedReturn, PostedDebit, SettledCall
 from ledger.errors import LedgerUnavailable, NotAllowed
+from ledger.payments.top_up import return_id_of
 from ledger.pin import Pin
 from quota.decision import Event
 from quota.operation import NONE
@@ -33,6 +34,8 @@ async def compose(entry: OutboxEntry, book: PriceBook) -> Entry:
         return Aside(entry.n, entry.tenant, "", "cannot be read", {"packed": entry.packed.hex()})
     if isinstance(entry, DebitedEntry):
         request_id = entry.key.removeprefix("!")
+        if return_id_of(request_id) is not None:
+            return ForcedReturn(entry.n, entry.tenant, request_id, entry.digest, entry.amount)
         reason = entry.note.decode()
         return PostedDebit(entry.n, entry.tenant, request_id, entry.digest, entry.amount, reason)
     return Crossing(entry.n, entry.tenant, _CROSSINGS[entry.event], _moment(entry.at_ms))

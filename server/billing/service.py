@@ -14,13 +14,18 @@ from server.billing.organisations import OrganisationDesk
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.interceptors.principal import current_principal
+from server.payments.desk import TopUpDesk
+from server.payments.methods import PaymentMethods
+from server.payments.rates import RateDesk
 from tollgate.v1 import billing_pb2 as pb
 from tollgate.v1 import billing_pb2_grpc as pb_grpc
 
 OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 
 
-class BillingService(DocumentMethods, HistoryMethods, pb_grpc.BillingServiceServicer):
+class BillingService(
+    DocumentMethods, HistoryMethods, PaymentMethods, pb_grpc.BillingServiceServicer
+):
     """Translates; decides nothing."""
 
     def __init__(
@@ -34,11 +39,14 @@ class BillingService(DocumentMethods, HistoryMethods, pb_grpc.BillingServiceServ
         organisations: OrganisationDesk,
         documents: DocumentDesk,
         history: HistoryDesks,
+        top_ups: TopUpDesk,
+        rates: RateDesk,
     ) -> None:
         DocumentMethods.__init__(self, organisations, documents)
         self._tenants, self._balances, self._tariffs = tenants, balances, tariffs
         self._calls, self._keys, self._auditor = calls, keys, auditor
         self._history = history
+        self._top_ups, self._rates = top_ups, rates
 
     async def CreateTenant(
         self, request: pb.CreateTenantRequest, context: Any

@@ -17,7 +17,7 @@ from server.calls import ledger_replies, replies
 from server.calls.asking import Asker
 from server.calls.conclusions import Conclusions, Settled, count_decision, count_directive
 from server.calls.directory import Known, TenantDirectory
-from server.calls.first_try import Attempt, FirstTry
+from server.calls.first_try import FirstTry
 from server.calls.packing import unpack_usage
 from server.calls.price_book import PriceBook, Pricing
 from server.calls.questions import (
@@ -56,21 +56,24 @@ class CallDesk:
 
     async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decides whether a call may start, or, with usage, whether a re-opened one goes on."""
-        told = await self._try(self.first_try.authorize(request, key_of(request)))
-        return told.authorize if told else await self.authorize_with_care(request)
-
-    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
-        """Charges the rise of a call's usage and extends its grant."""
-        told = await self._try(self.first_try.charge(request, key_of(request)))
-        return told.charge if told else await self.charge_with_care(request)
-
-    async def _try(self, attempt: Attempt | None) -> pb.OperationResult | None:
+        attempt = self.first_try.authorize(request, key_of(request))
         if attempt is not None:
             told = pb.OperationResult()
             result = await self._store.submit(attempt.operation)
             if attempt.tell(attempt, result, told) is not None:
-                return told
-        return None
+                return told.authorize
+        return await self.authorize_with_care(request)
+
+    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
+        """Charges the rise of a call's usage and extends its grant."""
+        operation = self.first_try.charge(request, key_of(request))
+        if operation is not None:
+            result = await self._store.submit(operation)
+            if self.first_try.is_plain_charge(result):
+                reply = pb.ChargeResponse()
+                self.first_try.put_charged(result, reply)
+                return reply
+        return await self.charge_with_care(request)
 
     async def authorize_with_care(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decides an Authorize, mending whatever keeps it from being decided."""

@@ -5,11 +5,11 @@ start: every operation is safe to ask again. So there is one set of rules, and a
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from quota.batch import Result
 from quota.decision import CallResult, State
-from quota.operation import Operation
+from quota.operation import NONE, Charge, Operation
 from quota.store import QuotaStore
 from server.calls import replies
 from server.calls.conclusions import Conclusions, Settled, count_directive
@@ -20,7 +20,6 @@ from server.calls.questions import (
     CallKey,
     ChargeQuestion,
     SettleQuestion,
-    elapsed_of,
     quantities_of,
 )
 from server.calls.validation import MAX_QUANTITY, check_authorize, check_settle
@@ -67,20 +66,22 @@ class FirstTry:
         self._store, self._directory, self._book = store, directory, book
         self._conclusions = conclusions
 
-    def charge(self, request: pb.ChargeRequest, call: CallKey) -> Attempt | None:
+    def charge(self, request: pb.ChargeRequest, call: CallKey) -> Charge | None:
         """A Charge of a call whose prices are remembered: so its name has been checked before, and
-        rating checks the rest.
+        rating checks the rest. `tell_charge` tells its decision.
         """
         pricing = self._book.remembered(call)
         known = self._directory.recall(call[0])
-        if pricing is None or known is None or not 0 <= request.elapsed_ms <= MAX_QUANTITY:
+        elapsed_ms = request.elapsed_ms
+        if pricing is None or known is None or not 0 <= elapsed_ms <= MAX_QUANTITY:
             return None
-        question = ChargeQuestion(call, quantities_of(request.usage), elapsed_of(request))
+        if not elapsed_ms and not request.HasField("elapsed_ms"):
+            elapsed_ms = NONE
+        question = ChargeQuestion(call, quantities_of(request.usage), elapsed_ms)
         try:
-            operation = question.build(known, pricing)
+            return question.build(known, pricing)
         except InvalidFields:
             return None
-        return Attempt(operation, self._tell_charge, request, known, pricing)
 
     def authorize(self, request: pb.AuthorizeRequest, call: CallKey) -> Attempt | None:
         """An Authorize of a new call."""
@@ -111,12 +112,16 @@ class FirstTry:
             return None
         return Attempt(operation, self._tell_settle, request, known, pricing)
 
-    def _tell_charge(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
-        if result.__class__ is not CallResult or result.state == SETTLED:
-            return None
-        replies.put_charged(told.charge, result)
+    @staticmethod
+    def is_plain_charge(result: Result) -> TypeGuard[CallResult]:
+        """Whether a Charge was decided for a running call, so that `put_charged` can tell it."""
+        return result.__class__ is CallResult and result.state != SETTLED
+
+    @staticmethod
+    def put_charged(result: CallResult, reply: pb.ChargeResponse) -> None:
+        """Fills in the reply to a plain charge."""
+        replies.put_charged(reply, result)
         count_directive(result.directive)
-        return PLAIN
 
     def _tell_authorize(self, attempt: Attempt, result: Result, told: pb.OperationResult) -> Told:
         if not isinstance(result, CallResult):

@@ -99,8 +99,7 @@ def put_charged(reply: pb.ChargeResponse, result: CallResult) -> None:
     reply.charged_micros = result.charged
     if result.overrun:
         reply.overrun_micros = result.overrun
-    granted = reply.grant
-    granted.SetInParent()
+    granted = reply.grant  # is there as soon as one of its fields is set
     granted.reserved_micros = result.reserved
     granted.seconds_left = result.left_ms // 1000
     granted.valid_for_ms = result.valid_for_ms

@@ -10,10 +10,12 @@ from server.cli import (
     documents,
     keys,
     organisations,
+    rates,
     serving,
     simulating,
     tariffs,
     tenants,
+    topups,
 )
 from server.cli.history import exporting, seeding, showing
 from server.cli.problems import Problem
@@ -40,6 +42,8 @@ app.add_typer(keys.app, name="key")
 app.add_typer(calls.app, name="call")
 app.add_typer(organisations.app, name="org")
 app.add_typer(documents.app, name="document")
+app.add_typer(topups.app, name="topup")
+app.add_typer(rates.app, name="rate")
 
 
 @app.callback()

@@ -15,7 +15,7 @@ from server.cli import parsing
 from server.cli.connection import DEFAULT_SERVER, ServerOption, find_key
 from server.cli.problems import problem_of
 from server.simulator.display import print_summary, run_shown
-from server.simulator.exchange import CHANNEL_OPTIONS, GrpcExchange
+from server.simulator.exchange import CHANNEL_OPTIONS
 from server.simulator.funding import found_tenants, known_tenants
 from server.simulator.office import Office
 from server.simulator.plan import CallPlan, plan_calls
@@ -75,6 +75,7 @@ def simulate(
         calls, concurrency, speed, report_interval or REPORT_MS, duration and duration / 1000
     )
     _bounded(size)
+    # The other commands do without the client library; without it this ends here.
     plan = partial(plan_calls, seed=seed, median_s=(length or LENGTH_MS) / 1000)
     try:
         well = asyncio.run(_simulate(server, find_key(), size, plan, tenant or [], tenants))
@@ -98,6 +99,8 @@ async def _simulate(
     server: str, key: str, size: Size, plan: Plan, named: list[str], number: int
 ) -> bool:
     """Whether every call was posted and the books add up."""
+    from server.simulator.stream import StreamExchange
+
     console, run = Console(), f"sim-{secrets.token_hex(3)}"
     async with grpc.aio.insecure_channel(server, options=CHANNEL_OPTIONS) as channel:
         office = Office(channel, key)
@@ -106,11 +109,11 @@ async def _simulate(
             if named
             else await found_tenants(office, run, number, size.concurrency)
         )
-        exchange = GrpcExchange(channel, key, tally.took, tally.failed)
-        simulation = Simulation(exchange, tally, size, plan(run, tenants=list(tally.tenants)))
-        _hang_up_on_interrupt(simulation, console)
-        _announce(console, run, size, len(tally.tenants))
-        await run_shown(simulation, partial(office.look, tally), console)
+        async with StreamExchange(server, key, tally.took, tally.failed) as exchange:
+            simulation = Simulation(exchange, tally, size, plan(run, tenants=list(tally.tenants)))
+            _hang_up_on_interrupt(simulation, console)
+            _announce(console, run, size, len(tally.tenants))
+            await run_shown(simulation, partial(office.look, tally), console)
         verdict = await office.verdict(tally)
         print_summary(tally, verdict, console)
     return not verdict.faults

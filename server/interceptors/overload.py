@@ -55,9 +55,9 @@ class Limiter:
             raise Overloaded(random.randint(*RETRY_MS))
         self.in_flight += 1
 
-    def leave(self) -> None:
-        """Count one less."""
-        self.in_flight -= 1
+    def leave(self, count: int = 1) -> None:
+        """Count less."""
+        self.in_flight -= count
 
 
 class Overload:

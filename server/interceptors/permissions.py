@@ -72,6 +72,13 @@ ALLOWED: Mapping[str, Roles] = {
             "ExportHistory": _OWNERS,
             "WatchBalance": _OWNERS,
             "SeedExample": _ADMINS,
+            "CreateTopUp": _OWNERS,
+            "GetTopUp": _OWNERS,
+            "ListTopUps": _OWNERS,
+            "ConfirmTopUp": _ADMINS,
+            "RefundTopUp": _ADMINS,
+            "SetExchangeRate": _ADMINS,
+            "ListExchangeRates": _ADMINS,
         },
     ),
     **_service(

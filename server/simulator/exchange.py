@@ -1,13 +1,10 @@
-"""The transport of a simulated gateway: three questions, and what to make of their failures."""
+"""What a simulated gateway asks: three questions, and what to make of their failures."""
 
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import grpc
 
 from tollgate.v1 import call_authorization_pb2 as pb
-from tollgate.v1.call_authorization_pb2_grpc import CallAuthorizationServiceStub
 
 # A server that was restarted is found again within half a second.
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
@@ -16,7 +13,6 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.enable_retries", 0),
 ]
-DEADLINE_S = 5.0
 
 # Asking again with the same ids may help. INTERNAL and UNKNOWN are how a connection that breaks
 # within an answer may look.
@@ -30,9 +26,6 @@ AWAY = frozenset(
         grpc.StatusCode.CANCELLED,
     }
 )
-
-Reply = TypeVar("Reply")
-Took = Callable[[str, float], None]
 
 
 class Away(Exception):
@@ -54,40 +47,3 @@ class Exchange(Protocol):
 
     async def settle(self, request: pb.SettleRequest) -> pb.SettleResponse:
         """Closes the call."""
-
-
-class GrpcExchange:
-    """Asks over a gRPC channel; `took` is told each question's name and seconds.
-
-    `failed` is told the status of each question that was not answered.
-    """
-
-    def __init__(
-        self, channel: grpc.aio.Channel, key: str, took: Took, failed: Callable[[str], None]
-    ) -> None:
-        self._stub = CallAuthorizationServiceStub(channel)
-        self._metadata = (("authorization", f"Bearer {key}"),)
-        self._took, self._failed = took, failed
-
-    async def authorize(self, request: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
-        """May the call start, or go on?"""
-        return await self._ask("Authorize", self._stub.Authorize, request)
-
-    async def charge(self, request: pb.ChargeRequest) -> pb.ChargeResponse:
-        """Reports usage."""
-        return await self._ask("Charge", self._stub.Charge, request)
-
-    async def settle(self, request: pb.SettleRequest) -> pb.SettleResponse:
-        """Closes the call."""
-        return await self._ask("Settle", self._stub.Settle, request)
-
-    async def _ask(self, name: str, ask: Callable[..., Awaitable[Reply]], request: Any) -> Reply:
-        begun = time.monotonic()
-        try:
-            reply = await ask(request, metadata=self._metadata, timeout=DEADLINE_S)
-        except grpc.aio.AioRpcError as error:
-            self._failed(error.code().name)
-            kind = Away if error.code() in AWAY else Wrong
-            raise kind(f"{name}: {error.code().name}: {error.details()}") from error
-        self._took(name, time.monotonic() - begun)
-        return reply

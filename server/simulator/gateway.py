@@ -207,14 +207,15 @@ class _Carried:
     def _settlement(self, outcome: common_pb2.Outcome.ValueType) -> pb.SettleRequest:
         plan = self._plan
         now = ended = self._clock.now_ms()
+        wall = datetime.now(UTC)
         if self._answered_ms is not None:
             # No later than the plan or the grant says, however late this machine notices.
             ended = min(ended, max(self._answered_ms, min(self._ends_at, self._valid_until)))
         request = pb.SettleRequest(
             tenant_id=plan.tenant_id,
             call_id=plan.call_id,
-            started_at=_ago(now - self._begun_ms),
-            ended_at=_ago(now - ended),
+            started_at=_before(wall, now - self._begun_ms),
+            ended_at=_before(wall, now - ended),
             outcome=outcome,
             model=plan.model.name,
             caller=plan.caller,
@@ -226,7 +227,7 @@ class _Carried:
         if self._answered_ms is not None:
             request.usage.CopyFrom(self._usage(ended))
             request.elapsed_ms = self._elapsed(ended)
-            request.answered_at.CopyFrom(_ago(now - self._answered_ms))
+            request.answered_at.CopyFrom(_before(wall, now - self._answered_ms))
         return request
 
     def _question(self) -> pb.AuthorizeRequest:
@@ -254,7 +255,7 @@ def reason_name(reason: pb.RefusalReason.ValueType) -> str:
     return pb.RefusalReason.Name(reason).removeprefix("REFUSAL_REASON_")
 
 
-def _ago(milliseconds: int) -> Timestamp:
+def _before(wall: datetime, milliseconds: int) -> Timestamp:
     stamp = Timestamp()
-    stamp.FromDatetime(datetime.now(UTC) - timedelta(milliseconds=milliseconds))
+    stamp.FromDatetime(wall - timedelta(milliseconds=milliseconds))
     return stamp

@@ -106,7 +106,7 @@ class Office:
     async def _drained_audit(self) -> pb.AuditResponse:
         ends = time.monotonic() + PATIENCE_S
         while True:
-            audit = await self.ask(self.stub.Audit, pb.AuditRequest())
+            audit: pb.AuditResponse = await self.ask(self.stub.Audit, pb.AuditRequest())
             if not audit.outbox_depth or time.monotonic() > ends:
                 return audit
             await asyncio.sleep(PAUSE_S)

@@ -17,6 +17,7 @@ NONE_OR_WHOLE = frozenset({"elapsed_ms", "concurrent_calls"})
 WHOLES = frozenset(
     {"version", "profile_version", "suspended", "has_settings", "unknown_model", "has_usage"}
     | {"weight", "free_ms", "outcome", "corrects_usage", "opens", "n", "posted_n", "verdict"}
+    | {"partial"}
 )
 
 

@@ -566,6 +566,7 @@ class Generator:
             amount=amount,
             digest=self.random.choices([b"x", b"y"], [9, 1])[0],
             note=b"\x90",
+            partial=self.random.choices([0, 1], [3, 1])[0],
         )
 
     def _confirm(self) -> Confirm:

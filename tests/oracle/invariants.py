@@ -27,7 +27,7 @@ def _account_invariants(shard: OracleShard, tenant: str, account: Account) -> It
     calls = [record for record in kept if isinstance(record, Call)]
     debits = [record for record in kept if isinstance(record, Debit)]
     waiting = [call.charged for call in calls if not call.confirmed]
-    waiting += [debit.amount for debit in debits if not debit.confirmed]
+    waiting += [debit.taken for debit in debits if not debit.confirmed]
     expected = {
         "reserved": (account.reserved, sum(call.reserved for call in calls)),
         "active_calls": (account.active_calls, sum(call.counted for call in calls)),

@@ -90,6 +90,7 @@ class Debit:
     """A debit kept so that a repeat is known."""
 
     amount: int
+    taken: int
     digest: bytes
     n: int
     confirmed: bool = False

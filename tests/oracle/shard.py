@@ -518,15 +518,16 @@ class OracleShard:
             assert isinstance(kept, DebitRecord)
             same = (kept.amount, kept.digest) == (operation.amount, operation.digest)
             return Simple(Code.OK, kept.n, account.balance) if same else no(Code.KEY_REUSED)
-        if account.available < operation.amount:
+        if account.available < operation.amount and not operation.partial:
             return no(Code.INSUFFICIENT)
-        account.balance -= operation.amount
-        account.unposted += operation.amount
+        taken = min(operation.amount, max(0, account.available))
+        account.balance -= taken
+        account.unposted += taken
         self.n += 1
         n = self.n
         digest, note = operation.digest, operation.note
-        self.outbox.append(DebitedEntry(n, *key, self.now_ms, operation.amount, digest, note))
-        self.records[key] = DebitRecord(operation.amount, operation.digest, n)
+        self.outbox.append(DebitedEntry(n, *key, self.now_ms, taken, digest, note))
+        self.records[key] = DebitRecord(operation.amount, taken, operation.digest, n)
         self.leases[key] = self.now_ms + self.config.retention_ms
         self._cross(operation.tenant, account, shortest=1, till=None)
         return Simple(Code.OK, n, account.balance)

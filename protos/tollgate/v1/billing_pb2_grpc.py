@@ -6,6 +6,7 @@ import warnings
 from tollgate.v1 import billing_pb2 as tollgate_dot_v1_dot_billing__pb2
 from tollgate.v1 import history_pb2 as tollgate_dot_v1_dot_history__pb2
 from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
+from tollgate.v1 import payments_pb2 as tollgate_dot_v1_dot_payments__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -193,6 +194,41 @@ class BillingServiceStub(object):
                 '/tollgate.v1.BillingService/SeedExample',
                 request_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
+                _registered_method=True)
+        self.CreateTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/CreateTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpResponse.FromString,
+                _registered_method=True)
+        self.GetTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpResponse.FromString,
+                _registered_method=True)
+        self.ListTopUps = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListTopUps',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/ConfirmTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpResponse.FromString,
+                _registered_method=True)
+        self.RefundTopUp = channel.unary_unary(
+                '/tollgate.v1.BillingService/RefundTopUp',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpResponse.FromString,
+                _registered_method=True)
+        self.SetExchangeRate = channel.unary_unary(
+                '/tollgate.v1.BillingService/SetExchangeRate',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateResponse.FromString,
+                _registered_method=True)
+        self.ListExchangeRates = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListExchangeRates',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.FromString,
                 _registered_method=True)
 
 
@@ -429,6 +465,64 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateTopUp(self, request, context):
+        """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+        returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+        (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+        does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+        repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTopUp(self, request, context):
+        """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTopUps(self, request, context):
+        """Lists a tenant's top-ups, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTopUp(self, request, context):
+        """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+        WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+        of its payments itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefundTopUp(self, request, context):
+        """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+        available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+        when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+        its refunds itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetExchangeRate(self, request, context):
+        """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExchangeRates(self, request, context):
+        """Lists the exchange rates, the newest day first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -586,6 +680,41 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.SeedExample,
                     request_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.SerializeToString,
+            ),
+            'CreateTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpResponse.SerializeToString,
+            ),
+            'GetTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpResponse.SerializeToString,
+            ),
+            'ListTopUps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTopUps,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.ListTopUpsResponse.SerializeToString,
+            ),
+            'ConfirmTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpResponse.SerializeToString,
+            ),
+            'RefundTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundTopUp,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.RefundTopUpResponse.SerializeToString,
+            ),
+            'SetExchangeRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetExchangeRate,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.SetExchangeRateResponse.SerializeToString,
+            ),
+            'ListExchangeRates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExchangeRates,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1428,6 +1557,195 @@ class BillingService(object):
             '/tollgate.v1.BillingService/SeedExample',
             tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
             tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/CreateTopUp',
+            tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.CreateTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetTopUp',
+            tollgate_dot_v1_dot_payments__pb2.GetTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.GetTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTopUps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListTopUps',
+            tollgate_dot_v1_dot_payments__pb2.ListTopUpsRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.ListTopUpsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ConfirmTopUp',
+            tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.ConfirmTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/RefundTopUp',
+            tollgate_dot_v1_dot_payments__pb2.RefundTopUpRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.RefundTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetExchangeRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SetExchangeRate',
+            tollgate_dot_v1_dot_payments__pb2.SetExchangeRateRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.SetExchangeRateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExchangeRates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListExchangeRates',
+            tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

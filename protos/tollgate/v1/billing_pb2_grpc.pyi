@@ -8,6 +8,7 @@ from grpc import aio as _aio
 from tollgate.v1 import billing_pb2 as _billing_pb2
 from tollgate.v1 import history_pb2 as _history_pb2
 from tollgate.v1 import organisations_pb2 as _organisations_pb2
+from tollgate.v1 import payments_pb2 as _payments_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -118,6 +119,32 @@ class BillingServiceStub:
     """Creates a tenant whose past is posted to the ledger with its dates: the product's example
     month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
     """
+    CreateTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.CreateTopUpRequest, _payments_pb2.CreateTopUpResponse]
+    """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+    returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+    (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+    does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+    repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+    """
+    GetTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetTopUpRequest, _payments_pb2.GetTopUpResponse]
+    """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP."""
+    ListTopUps: _grpc.UnaryUnaryMultiCallable[_payments_pb2.ListTopUpsRequest, _payments_pb2.ListTopUpsResponse]
+    """Lists a tenant's top-ups, the newest first."""
+    ConfirmTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.ConfirmTopUpRequest, _payments_pb2.ConfirmTopUpResponse]
+    """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+    WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+    of its payments itself.
+    """
+    RefundTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.RefundTopUpRequest, _payments_pb2.RefundTopUpResponse]
+    """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+    available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+    when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+    its refunds itself.
+    """
+    SetExchangeRate: _grpc.UnaryUnaryMultiCallable[_payments_pb2.SetExchangeRateRequest, _payments_pb2.SetExchangeRateResponse]
+    """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
+    ListExchangeRates: _grpc.UnaryUnaryMultiCallable[_payments_pb2.ListExchangeRatesRequest, _payments_pb2.ListExchangeRatesResponse]
+    """Lists the exchange rates, the newest day first."""
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
@@ -207,6 +234,32 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Creates a tenant whose past is posted to the ledger with its dates: the product's example
     month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
     """
+    CreateTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.CreateTopUpRequest, _payments_pb2.CreateTopUpResponse]  # type: ignore[assignment]
+    """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+    returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+    (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+    does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+    repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+    """
+    GetTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetTopUpRequest, _payments_pb2.GetTopUpResponse]  # type: ignore[assignment]
+    """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP."""
+    ListTopUps: _aio.UnaryUnaryMultiCallable[_payments_pb2.ListTopUpsRequest, _payments_pb2.ListTopUpsResponse]  # type: ignore[assignment]
+    """Lists a tenant's top-ups, the newest first."""
+    ConfirmTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.ConfirmTopUpRequest, _payments_pb2.ConfirmTopUpResponse]  # type: ignore[assignment]
+    """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+    WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+    of its payments itself.
+    """
+    RefundTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.RefundTopUpRequest, _payments_pb2.RefundTopUpResponse]  # type: ignore[assignment]
+    """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+    available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+    when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+    its refunds itself.
+    """
+    SetExchangeRate: _aio.UnaryUnaryMultiCallable[_payments_pb2.SetExchangeRateRequest, _payments_pb2.SetExchangeRateResponse]  # type: ignore[assignment]
+    """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
+    ListExchangeRates: _aio.UnaryUnaryMultiCallable[_payments_pb2.ListExchangeRatesRequest, _payments_pb2.ListExchangeRatesResponse]  # type: ignore[assignment]
+    """Lists the exchange rates, the newest day first."""
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
@@ -479,5 +532,73 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a tenant whose past is posted to the ledger with its dates: the product's example
         month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
         """
+
+    @_abc_1.abstractmethod
+    def CreateTopUp(
+        self,
+        request: _payments_pb2.CreateTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.CreateTopUpResponse, _abc.Awaitable[_payments_pb2.CreateTopUpResponse]]:
+        """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
+        returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
+        (PROVIDER_NOT_SET_UP), or that no exchange rate is set (RATE_MISSING), or that the provider
+        does not offer the method (METHOD_NOT_OFFERED). UNAVAILABLE, reason PROVIDER_UNAVAILABLE:
+        repeat it with the same request_id. Organisations of the tenant may be named for an invoice.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTopUp(
+        self,
+        request: _payments_pb2.GetTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.GetTopUpResponse, _abc.Awaitable[_payments_pb2.GetTopUpResponse]]:
+        """Reads one top-up. NOT_FOUND, reason UNKNOWN_TOP_UP."""
+
+    @_abc_1.abstractmethod
+    def ListTopUps(
+        self,
+        request: _payments_pb2.ListTopUpsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.ListTopUpsResponse, _abc.Awaitable[_payments_pb2.ListTopUpsResponse]]:
+        """Lists a tenant's top-ups, the newest first."""
+
+    @_abc_1.abstractmethod
+    def ConfirmTopUp(
+        self,
+        request: _payments_pb2.ConfirmTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.ConfirmTopUpResponse, _abc.Awaitable[_payments_pb2.ConfirmTopUpResponse]]:
+        """Notes that the money of a manual top-up has come, and credits it. FAILED_PRECONDITION, reason
+        WRONG_STATE, when it was confirmed before; reason WRONG_PROVIDER for a provider that tells
+        of its payments itself.
+        """
+
+    @_abc_1.abstractmethod
+    def RefundTopUp(
+        self,
+        request: _payments_pb2.RefundTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.RefundTopUpResponse, _abc.Awaitable[_payments_pb2.RefundTopUpResponse]]:
+        """Notes that money was paid back outside of Tollgate, and takes it from the tenant: what is
+        available at once, the rest from its next payment. FAILED_PRECONDITION, reason WRONG_STATE,
+        when that much is not there to be refunded; reason WRONG_PROVIDER for Stripe, which tells of
+        its refunds itself.
+        """
+
+    @_abc_1.abstractmethod
+    def SetExchangeRate(
+        self,
+        request: _payments_pb2.SetExchangeRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.SetExchangeRateResponse, _abc.Awaitable[_payments_pb2.SetExchangeRateResponse]]:
+        """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
+
+    @_abc_1.abstractmethod
+    def ListExchangeRates(
+        self,
+        request: _payments_pb2.ListExchangeRatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.ListExchangeRatesResponse, _abc.Awaitable[_payments_pb2.ListExchangeRatesResponse]]:
+        """Lists the exchange rates, the newest day first."""
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -120,11 +120,12 @@ class CallAuthorizationServiceServicer(object):
         Between the results the server pushes directives that nobody asked for. They carry no money
         and may be lost: the next reply says the same.
 
-        The server reads on only while fewer than 32 messages are unanswered. A client that does not
-        read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
-        message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
-        key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
-        its calls live on until their leases end: open another and report them again.
+        The server reads on only while fewer than 32 messages are unanswered. For a client that does
+        not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+        as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+        operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+        seconds. When the stream ends, its calls live on until their leases end: open another and
+        report them again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

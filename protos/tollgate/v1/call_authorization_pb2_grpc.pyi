@@ -60,11 +60,12 @@ class CallAuthorizationServiceStub:
     Between the results the server pushes directives that nobody asked for. They carry no money
     and may be lost: the next reply says the same.
 
-    The server reads on only while fewer than 32 messages are unanswered. A client that does not
-    read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
-    message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
-    key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
-    its calls live on until their leases end: open another and report them again.
+    The server reads on only while fewer than 32 messages are unanswered. For a client that does
+    not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+    as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+    operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+    seconds. When the stream ends, its calls live on until their leases end: open another and
+    report them again.
     """
     GetCall: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.GetCallRequest, _call_authorization_pb2.GetCallResponse]
     """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
@@ -107,11 +108,12 @@ class CallAuthorizationServiceAsyncStub(CallAuthorizationServiceStub):
     Between the results the server pushes directives that nobody asked for. They carry no money
     and may be lost: the next reply says the same.
 
-    The server reads on only while fewer than 32 messages are unanswered. A client that does not
-    read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
-    message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
-    key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
-    its calls live on until their leases end: open another and report them again.
+    The server reads on only while fewer than 32 messages are unanswered. For a client that does
+    not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+    as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+    operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+    seconds. When the stream ends, its calls live on until their leases end: open another and
+    report them again.
     """
     GetCall: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.GetCallRequest, _call_authorization_pb2.GetCallResponse]  # type: ignore[assignment]
     """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
@@ -175,11 +177,12 @@ class CallAuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         Between the results the server pushes directives that nobody asked for. They carry no money
         and may be lost: the next reply says the same.
 
-        The server reads on only while fewer than 32 messages are unanswered. A client that does not
-        read for 10 seconds is disconnected (RESOURCE_EXHAUSTED, reason SLOW_READER). A malformed
-        message ends the stream with INVALID_ARGUMENT; a malformed operation fails alone. When the
-        key is revoked the stream ends with UNAUTHENTICATED within 30 seconds. When the stream ends,
-        its calls live on until their leases end: open another and report them again.
+        The server reads on only while fewer than 32 messages are unanswered. For a client that does
+        not read for 10 seconds the stream is over; it is told RESOURCE_EXHAUSTED, reason SLOW_READER,
+        as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
+        operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
+        seconds. When the stream ends, its calls live on until their leases end: open another and
+        report them again.
         """
 
     @_abc_1.abstractmethod

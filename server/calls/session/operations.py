@@ -5,7 +5,7 @@ Operations of one call are worked on one after the other, those of different cal
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,8 @@ from opentelemetry.trace import Span
 
 from quota.batch import Result
 from quota.errors import QuotaError
+from quota.operation import Operation as StoreOperation
 from quota.shard_line import MAX_BATCH, ShardLine
-from server.background.ending import end_tasks
 from server.calls.conclusions import Settled
 from server.calls.first_try import Attempt
 from server.calls.questions import CallKey
@@ -48,13 +48,23 @@ class Message:
 class Item:
     """One operation of a message."""
 
-    __slots__ = ("admitted", "attempt", "call", "kind", "message", "operation_id", "request")
+    __slots__ = (
+        "admitted",
+        "attempt",
+        "call",
+        "kind",
+        "message",
+        "operation",
+        "operation_id",
+        "request",
+    )
 
     def __init__(
         self, operation_id: int, message: Message, kind: str, request: Any, call: CallKey | None
     ) -> None:
         self.operation_id, self.message, self.kind = operation_id, message, kind
         self.request, self.call = request, call
+        self.operation: StoreOperation | None = None
         self.attempt: Attempt | None = None
         self.admitted = False
 
@@ -67,11 +77,7 @@ class Operations:
         self.postings = Postings(self._tell_posted)
         self._parts, self._principal, self._outgoing = parts, principal, outgoing
         self._loop = asyncio.get_running_loop()
-        self._first_try: dict[str, Callable[[Any, CallKey], Attempt | None]] = {
-            "authorize": parts.desk.first_try.authorize,
-            "charge": parts.desk.first_try.charge,
-            "settle": parts.desk.first_try.settle,
-        }
+        self._first_try, self._limiter = parts.desk.first_try, parts.limiter
         # Calls of which an operation is worked on, with those that wait for its answer.
         self._busy: dict[CallKey, deque[Item] | None] = {}
         # Those whose turn has come, and those that are prepared, by shard.
@@ -104,18 +110,20 @@ class Operations:
                 waiting.append(item)
         self._go_on()
 
-    async def close(self) -> None:
-        """Drops what is not answered: on another stream it is asked again."""
+    def close(self) -> list[asyncio.Task[None]]:
+        """Drops what is not answered: on another stream it is asked again. Returns the tasks to
+        be ended.
+        """
         self._closed = True
-        await end_tasks(list(self._at_the_desk))
-        await self.postings.close()
-        while self._in_flight:
-            self._leave()
+        self._limiter.leave(self._in_flight)
+        return [*self._at_the_desk, *self.postings.followers]
 
     # Asking
 
     def _go_on(self) -> None:
         """Asks whatever can be asked now."""
+        if self._closed:
+            return
         while self._ready or self._prepared:
             while self._ready:
                 self._prepare(self._ready.popleft())
@@ -124,16 +132,20 @@ class Operations:
 
     def _prepare(self, item: Item) -> None:
         assert item.call is not None
+        tenant_id = item.call[0]
         try:
-            self._admit(item, item.call[0])
-            item.attempt = self._first_try[item.kind](item.request, item.call)
+            self._admit(item, tenant_id)
+            if item.kind == "charge":
+                item.operation = self._first_try.charge(item.request, item.call)
+            else:
+                self._attempt(item, item.call)
         except Exception as error:
             self._refuse(item, error)
             return
-        if item.attempt is None:
+        if item.operation is None:
             self._ask_at_the_desk(self._ordinary(item))
             return
-        line = self._parts.store.line_of(item.call[0])
+        line = self._parts.store.line_of(tenant_id)
         portion = self._prepared.get(line)
         if portion is None:
             portion = self._prepared[line] = []
@@ -142,20 +154,25 @@ class Operations:
             self._submit(line, self._prepared.pop(line))
 
     def _admit(self, item: Item, tenant_id: str) -> None:
-        if not self._principal.may_use(tenant_id):
+        tenants = self._principal.tenants
+        if tenants is not None and tenant_id not in tenants:
             raise PermissionDenied
         new = item.kind == "authorize" and not item.request.HasField("usage")
-        self._parts.limiter.enter(Priority.NEW if new else Priority.RUNNING)
+        self._limiter.enter(Priority.NEW if new else Priority.RUNNING)
         item.admitted = True
         self._in_flight += 1
 
-    def _leave(self) -> None:
-        self._in_flight -= 1
-        self._parts.limiter.leave()
+    def _attempt(self, item: Item, call: CallKey) -> None:
+        if item.kind == "authorize":
+            item.attempt = self._first_try.authorize(item.request, call)
+        else:
+            item.attempt = self._first_try.settle(item.request, call)
+        if item.attempt is not None:
+            item.operation = item.attempt.operation
 
     def _submit(self, line: ShardLine, items: list[Item]) -> None:
         span = self._begin_span(len(items), line)
-        operations = [item.attempt.operation for item in items if item.attempt]
+        operations = [item.operation for item in items if item.operation is not None]
         try:
             future = line.submit_all(operations)
         except QuotaError as error:
@@ -186,25 +203,42 @@ class Operations:
         self._go_on()
 
     def _conclude(self, item: Item, result: Result, now_s: float) -> None:
+        try:
+            if item.kind == "charge":
+                plain = self._tell_charge(item, result, now_s)
+            else:
+                plain = self._tell_other(item, result, now_s)
+        except Exception as error:  # a bug must not leave a call busy for ever
+            self._refuse(item, error)
+            return
+        if plain:
+            self._complete(item)
+        else:
+            self._ask_at_the_desk(self._ordinary(item))
+
+    def _tell_charge(self, item: Item, result: Result, now_s: float) -> bool:
+        if not self._first_try.is_plain_charge(result):
+            return False
+        outcome = self._outgoing.add(item.operation_id)
+        self._first_try.put_charged(result, outcome.charge)
+        assert item.call is not None
+        self.carried.touch(item.call, now_s)
+        return True
+
+    def _tell_other(self, item: Item, result: Result, now_s: float) -> bool:
         attempt = item.attempt
         assert attempt is not None
-        assert item.call is not None
         outcome = self._outgoing.add(item.operation_id)
         try:
             plain = attempt.tell(attempt, result, outcome)
-        except Exception as error:  # a bug must not leave a call busy for ever
+        except Exception:
             self._outgoing.take_back()
-            self._refuse(item, error)
-            return
+            raise
         if plain is None:
             self._outgoing.take_back()
-            self._ask_at_the_desk(self._ordinary(item))
-            return
-        if item.kind == "charge":
-            self.carried.touch(item.call, now_s)
-        else:
-            self._follow(item, outcome, plain.settled, now_s)
-        self._complete(item)
+            return False
+        self._follow(item, outcome, plain.settled, now_s)
+        return True
 
     # The ordinary way
 
@@ -259,8 +293,9 @@ class Operations:
 
     def _complete(self, item: Item) -> None:
         """The result that was added last is complete; the call's next operation may go."""
-        if item.admitted:
-            self._leave()
+        if item.admitted and not self._closed:
+            self._in_flight -= 1
+            self._limiter.leave()
         message = item.message
         message.open -= 1
         if not message.open:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from tollgate.v1 import call_authorization_pb2 as pb
 
@@ -25,6 +26,7 @@ class Outgoing:
 
     def __init__(self) -> None:
         self._parcels: deque[Parcel] = deque()
+        self._results: Any = None  # those of the last parcel, while it takes more
         self._pushes: dict[tuple[str, str], int] = {}
         self._news = asyncio.Event()
 
@@ -35,18 +37,25 @@ class Outgoing:
 
     def add(self, operation_id: int) -> pb.OperationResult:
         """A result to be filled in at once."""
-        if not self._parcels or len(self._parcels[-1].response.results) >= MAX_RESULTS:
-            self._parcels.append(Parcel())
-        self._news.set()
-        result: pb.OperationResult = self._parcels[-1].response.results.add()
+        results = self._results
+        if results is None or len(results) >= MAX_RESULTS:
+            results = self._begin()
+        result: pb.OperationResult = results.add()
         result.id = operation_id
         return result
 
+    def _begin(self) -> Any:
+        self._parcels.append(Parcel())
+        self._results = self._parcels[-1].response.results
+        self._news.set()
+        return self._results
+
     def take_back(self) -> None:
         """Drops the result that was added last."""
-        del self._parcels[-1].response.results[-1]
-        if not self._parcels[-1].response.results:
+        del self._results[-1]
+        if not self._results:
             self._parcels.pop()
+            self._results = None
 
     def answered(self) -> None:
         """With the result that was added last one of the client's messages is answered."""
@@ -63,6 +72,8 @@ class Outgoing:
             self._news.clear()
             await self._news.wait()
         parcel = self._parcels.popleft() if self._parcels else Parcel()
+        if not self._parcels:
+            self._results = None
         while self._pushes and len(parcel.response.pushes) < MAX_PUSHES:
             tenant_id, call_id = next(iter(self._pushes))
             directive = self._pushes.pop((tenant_id, call_id))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from quota.shard_line import ShardLine
-from server.background.ending import end_tasks
 from server.calls.conclusions import Settled
 from tollgate.v1 import call_authorization_pb2 as pb
 
@@ -65,6 +64,7 @@ class Postings:
         if self._followers:
             await asyncio.wait(list(self._followers.values()), timeout=timeout_s)
 
-    async def close(self) -> None:
-        """Stops following."""
-        await end_tasks(list(self._followers.values()))
+    @property
+    def followers(self) -> list[asyncio.Task[None]]:
+        """The tasks that follow the shards, to be ended with the stream."""
+        return list(self._followers.values())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from server.errors import Draining
@@ -28,7 +29,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._open: set[OpenSession] = set()
-        self._draining = False
+        self._draining = self._over = False
         self._all_gone = asyncio.Event()
 
     def __len__(self) -> int:
@@ -37,7 +38,9 @@ class Sessions:
     def add(self, session: OpenSession) -> None:
         """A stream has begun."""
         self._open.add(session)
-        if self._draining:
+        if self._over:
+            session.end(Draining())
+        elif self._draining:
             session.push("", "", RECONNECT)
 
     def remove(self, session: OpenSession) -> None:
@@ -64,9 +67,9 @@ class Sessions:
             session.push("", "", RECONNECT)
         if self._open:
             self._all_gone.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
                     await self._all_gone.wait()
-            except TimeoutError:
-                for session in list(self._open):
-                    session.end(Draining())
+        self._over = True
+        for session in list(self._open):
+            session.end(Draining())

@@ -22,6 +22,8 @@ MAX_UNANSWERED = 32
 MAX_OPERATIONS = 1_000
 WRITE_PATIENCE_S = 10.0
 LAST_POSTINGS_S = 0.05
+# A write that fails says that the client is gone: gRPC is about to cancel the request.
+GONE_S = 1.0
 FORGET_EVERY_S = 30.0
 
 
@@ -43,6 +45,8 @@ class Session:
 
         Raises Failure when the stream must end for another reason.
         """
+        # Before anything else: with headers unsent behind a blocked write, gRPC can send no status.
+        await self._context.send_initial_metadata(())
         jobs = (self._read(), self._write(), self._forget())
         tasks = [asyncio.create_task(job) for job in jobs]
         self._parts.sessions.add(self)
@@ -54,9 +58,9 @@ class Session:
                     end.result()
         finally:
             self._parts.sessions.remove(self)
-            await end_tasks(tasks)
-            await self._operations.close()
             self._ended.cancel()
+            # All is cancelled before the first wait: gRPC may cancel this one in the middle of it.
+            await end_tasks([*tasks, *self._operations.close()])
 
     def carried(self, tenant_id: str) -> Iterable[str]:
         """The calls of a tenant that the stream carries."""
@@ -105,6 +109,9 @@ class Session:
                     await self._context.write(parcel.response)
             except TimeoutError as error:
                 raise SlowReader from error
+            except grpc.aio.BaseError:
+                await asyncio.sleep(GONE_S)
+                return
             self._writing = False
             self._unanswered -= parcel.answers
             self._written.set()

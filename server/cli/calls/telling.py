@@ -22,7 +22,9 @@ def currency_of(connection: Connection, tenant_id: str) -> str:
     """The tenant's currency; empty when the key may not know it."""
     request = billing_pb2.GetBalanceRequest(tenant_id=tenant_id)
     try:
-        return connection.ask(connection.billing.GetBalance, request).currency
+        balance: billing_pb2.GetBalanceResponse
+        balance = connection.ask(connection.billing.GetBalance, request)
+        return balance.currency
     except Problem:
         return ""
 

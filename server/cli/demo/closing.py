@@ -35,6 +35,8 @@ def print_closing(settings: Settings, console: Console) -> None:
         f"  tollgate call charge {tenant_id} my-first-call --elapsed 30s -u llm_output_tokens=300",
         f"  tollgate call settle {tenant_id} my-first-call",
         f"  tollgate call list {tenant_id}",
+        f"  tollgate topup create {tenant_id} 25 --provider manual   # and confirm it as it says",
+        f"  tollgate topup list {tenant_id}",
         "  tollgate simulate --calls 200 --concurrency 40",
         "  tollgate audit",
         "Or without any client of ours, over reflection:",

@@ -16,10 +16,10 @@ from server.money import show
 from server.preparing import admin_key
 from server.settings import Settings
 from server.simulator.display import print_summary, run_shown
-from server.simulator.exchange import GrpcExchange
 from server.simulator.office import Office
 from server.simulator.plan import plan_calls
 from server.simulator.run import Simulation, Size
+from server.simulator.stream import StreamExchange
 from server.simulator.tally import Tally
 from tollgate.v1 import billing_pb2 as pb
 
@@ -51,10 +51,16 @@ class Story:
             self._tally.tenants[role.tenant_id].name = role.name
         key = admin_key(settings)
         self._office = Office(channel, key)
-        self._exchange = GrpcExchange(channel, key, self._tally.took, self._tally.failed)
+        self._exchange = StreamExchange(
+            settings.grpc_listen, key, self._tally.took, self._tally.failed
+        )
 
     async def tell(self) -> None:
         """All phases, within a minute."""
+        async with self._exchange:
+            await self._tell()
+
+    async def _tell(self) -> None:
         await self._meet_tenants()
         self._phase("One call, step by step", ABOUT)
         await first_call(self._exchange, self._console, CAST[0].tenant_id, f"{self._run}-first")

@@ -57,6 +57,9 @@ class Client:
         method = self._methods[request.DESCRIPTOR.full_name]
         return await method(request, metadata=self._metadata, timeout=timeout_s)
 
+    async def close(self) -> None:
+        """Nothing stays open between unary requests."""
+
     def stream(self, request: Message, timeout_s: float = 10.0) -> Any:
         """The call of a method whose replies stream."""
         method = self._methods[request.DESCRIPTOR.full_name]

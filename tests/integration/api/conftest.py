@@ -6,16 +6,32 @@ from functools import partial
 
 import pytest
 
+from tests.integration.api.client import Client
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, installed
+from tests.integration.api.over_session import SessionClient
 
 Install = Callable[..., AbstractAsyncContextManager[Installation]]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of rules that hold for both transports run over each."""
+    marked = metafunc.definition.get_closest_marker("both_transports")
+    if marked and "transport" in metafunc.fixturenames:
+        metafunc.parametrize("transport", ["unary", "session"], indirect=True)
+
+
 @pytest.fixture
-def install(redis_url: str, postgres_dsn: str) -> Install:
+def transport(request: pytest.FixtureRequest) -> str:
+    """How calls travel to the server."""
+    return getattr(request, "param", "unary")
+
+
+@pytest.fixture
+def install(redis_url: str, postgres_dsn: str, transport: str) -> Install:
     """Installs a worker with settings of the test's choice."""
-    return partial(installed, redis_url, postgres_dsn)
+    client = SessionClient if transport == "session" else Client
+    return partial(installed, redis_url, postgres_dsn, client=client)
 
 
 @pytest.fixture

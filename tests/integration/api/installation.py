@@ -38,14 +38,22 @@ TENANT_FIELDS = {"currency", "time_zone", "suspended", "tariff"}
 class Installation:
     """One worker: what is asked over `admin`, and the parts behind it."""
 
-    def __init__(self, parts: Parts, channel: grpc.aio.Channel, stack: AsyncExitStack) -> None:
-        self.parts = parts
-        self.admin = Client(channel, ADMIN_KEY)
+    def __init__(
+        self,
+        parts: Parts,
+        address: str,
+        channel: grpc.aio.Channel,
+        stack: AsyncExitStack,
+        client: type[Client] = Client,
+    ) -> None:
+        self.parts, self.address = parts, address
         self.channel, self._stack = channel, stack
+        self._client = client
+        self.admin = self.holder(ADMIN_KEY)
 
     async def client(self, *scopes: str) -> Client:
         """A client whose key has the scopes."""
-        return Client(self.channel, (await self.key(*scopes)).api_key)
+        return self.holder((await self.key(*scopes)).api_key)
 
     async def key(self, *scopes: str) -> billing.CreateApiKeyResponse:
         """A new key with the scopes."""
@@ -56,7 +64,9 @@ class Installation:
 
     def holder(self, api_key: str) -> Client:
         """A client with a key that exists."""
-        return Client(self.channel, api_key)
+        client = self._client(self.channel, api_key)
+        self._stack.push_async_callback(client.close)
+        return client
 
     async def tenant(
         self, tenant_id: str = "acme", *, balance: int = 0, tariff: str = "clock", **fields: Any
@@ -159,7 +169,12 @@ async def _run(job: Job) -> None:
 
 @asynccontextmanager
 async def installed(
-    redis_url: str, postgres_dsn: str, *, posts: bool = True, **changes: Any
+    redis_url: str,
+    postgres_dsn: str,
+    *,
+    posts: bool = True,
+    client: type[Client] = Client,
+    **changes: Any,
 ) -> AsyncIterator[Installation]:
     """A worker; `changes` are settings, unchecked. Without `posts` nothing reaches the ledger
     until a test says so. The sweeper and the audit run only when a test does it by hand.
@@ -192,7 +207,7 @@ async def installed(
             )
         )
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(listen))
-        installation = Installation(parts, channel, stack)
+        installation = Installation(parts, listen, channel, stack, client)
         for pusher in parts.pushers:
             installation.beside(pusher.run)
         if posts:

@@ -21,6 +21,8 @@ from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
+pytestmark = pytest.mark.both_transports
+
 KEY_REUSED = Told(grpc.StatusCode.ALREADY_EXISTS, "KEY_REUSED")
 REASONS = pb.RefusalReason
 

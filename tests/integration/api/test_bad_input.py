@@ -377,6 +377,7 @@ async def check(installation: Installation, cases: list[tuple[Message, Told]], l
     assert MARK not in logged.readouterr().out
 
 
+@pytest.mark.both_transports
 @pytest.mark.parametrize("cases", [IDS, CALLS, BILLING], ids=["ids", "calls", "billing"])
 async def test_bad_input_gets_its_code_reason_and_field_and_changes_nothing(
     installation: Installation, cases: list[tuple[Message, Told]], capsys: Any
@@ -416,6 +417,7 @@ async def test_a_message_above_the_limit_is_refused(installation: Installation) 
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+@pytest.mark.both_transports
 async def test_a_meter_outside_of_the_tariff_is_unknown_for_a_running_call(
     gateway: Gateway,
 ) -> None:
@@ -426,6 +428,7 @@ async def test_a_meter_outside_of_the_tariff_is_unknown_for_a_running_call(
     assert (await gateway.call()).charged_micros == 0
 
 
+@pytest.mark.both_transports
 async def test_odd_but_legal_input_gets_its_normal_reply(gateway: Gateway) -> None:
     odd = "A-z_0.9@x:+-" + "9" * 52
     await gateway.accepted(odd, caller="Анна +7", callee="☎" * 64)

@@ -9,6 +9,8 @@ from tests.integration.api.installation import Installation, clock_tariff
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
 
+pytestmark = pytest.mark.both_transports
+
 
 @pytest.fixture
 async def running(installation: Installation) -> Gateway:

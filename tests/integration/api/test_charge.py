@@ -9,6 +9,8 @@ from tests.integration.api.installation import SECOND, Installation, usage
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
+pytestmark = pytest.mark.both_transports
+
 
 async def test_a_charge_takes_the_rise_from_the_reservation(
     installation: Installation, gateway: Gateway

@@ -14,6 +14,8 @@ from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
+pytestmark = pytest.mark.both_transports
+
 
 @pytest.fixture
 async def lost(installation: Installation) -> Gateway:

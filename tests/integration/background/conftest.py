@@ -1,5 +1,5 @@
 """Fixtures of the background jobs' tests: those of the API's."""
 
-from tests.integration.api.conftest import gateway, install, installation
+from tests.integration.api.conftest import gateway, install, installation, transport
 
-__all__ = ["gateway", "install", "installation"]
+__all__ = ["gateway", "install", "installation", "transport"]

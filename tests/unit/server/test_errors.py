@@ -22,6 +22,7 @@ EXAMPLES: list[tuple[Failure, grpc.StatusCode, str]] = [
     (errors.InsufficientFunds(), Code.FAILED_PRECONDITION, "INSUFFICIENT_FUNDS"),
     (errors.Overloaded(), Code.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (errors.StoreUnavailable("redis"), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
+    (errors.ProviderUnavailable("stripe"), Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
     (errors.OutboxFull(), Code.UNAVAILABLE, "OUTBOX_FULL"),
     (errors.SlowReader(), Code.RESOURCE_EXHAUSTED, "SLOW_READER"),
     (errors.Draining(), Code.UNAVAILABLE, "DRAINING"),

@@ -1,21 +1,10 @@
 """The Session stream: results by id, order within a call, postings, and pushes."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import ADMIN_KEY, Installation
-from tests.integration.api.stream import Stream, stream
+from tests.integration.api.installation import Installation
+from tests.integration.api.stream import Stream
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
-
-
-@pytest.fixture
-async def session(installation: Installation) -> AsyncIterator[Stream]:
-    """A stream under the administrator's key."""
-    async with stream(installation.channel, ADMIN_KEY) as opened:
-        yield opened
 
 
 async def test_a_whole_call_in_one_message_is_answered_in_order(

@@ -1,0 +1,148 @@
+"""Everything that the library raises.
+
+TollgateError
+├── Refused           the call may not start: a decision, with its figures
+├── OperationFailed   the service does not take it; repeating does not help
+│   ├── InvalidRequest     INVALID_ARGUMENT
+│   ├── KeyReused          ALREADY_EXISTS
+│   ├── PermissionDenied   PERMISSION_DENIED
+│   └── Unauthenticated    UNAUTHENTICATED
+├── NotAnswered       nobody answered in time; what was asked may or may not have happened
+├── TooManyCalls      this process carries as many calls as it may
+├── Closed            the client is closed
+└── NotPosted         the client was closed before these settlements were confirmed
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate_client.words import Reason
+
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+# Asking again, with the same ids, may help. INTERNAL and UNKNOWN are how a connection that breaks
+# within an answer may look; what is asked is safe to repeat.
+PASSING = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+
+
+class TollgateError(Exception):
+    """Whatever this library raises."""
+
+
+class Refused(TollgateError):
+    """The call may not start. Amounts are in micros of the tenant's currency."""
+
+    def __init__(self, refusal: pb.Refusal) -> None:
+        self.reason = Reason(refusal.reason)
+        self.available_micros = refusal.available_micros
+        self.reserved_micros = refusal.reserved_micros
+        self.daily_cap_micros = (
+            refusal.daily_cap_micros if refusal.HasField("daily_cap_micros") else None
+        )
+        self.spent_today_micros = refusal.spent_today_micros
+        self.resets_at: datetime | None = (
+            refusal.resets_at.ToDatetime(UTC) if refusal.HasField("resets_at") else None
+        )
+        self.sip_status = refusal.sip_status
+        self.q850_cause = refusal.q850_cause
+        super().__init__(f"{self.reason.name}: answer with SIP {self.sip_status}")
+
+
+class OperationFailed(TollgateError):
+    """The service does not take an operation. `reason` is the machine-readable one."""
+
+    def __init__(self, code: grpc.StatusCode, reason: str, text: str) -> None:
+        super().__init__(f"{code.name}: {text}")
+        self.code, self.reason, self.text = code, reason, text
+
+
+class InvalidRequest(OperationFailed):
+    """A field is not what it must be; the text names it."""
+
+
+class KeyReused(OperationFailed):
+    """The call_id was used before for another call, or settled with other content."""
+
+
+class PermissionDenied(OperationFailed):
+    """The key may not serve this tenant."""
+
+
+class Unauthenticated(OperationFailed):
+    """The service does not know the key."""
+
+
+class NotAnswered(TollgateError):
+    """Nobody answered. `status` is what the stream ended with, when it did."""
+
+    def __init__(self, text: str, status: grpc.StatusCode | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class TooManyCalls(TollgateError):
+    """So many calls are carried or not yet posted that memory would not be bounded."""
+
+
+class Closed(TollgateError):
+    """The client is closed."""
+
+
+class NotPosted(TollgateError):
+    """These calls, (tenant_id, call_id), were not confirmed when the client was closed.
+
+    Nothing is lost: the service closes them with their last report after its late window.
+    """
+
+    def __init__(self, calls: Sequence[tuple[str, str]]) -> None:
+        self.calls = list(calls)
+        named = ", ".join(f"{call_id} of {tenant_id}" for tenant_id, call_id in self.calls[:5])
+        more = ", …" if len(self.calls) > 5 else ""
+        super().__init__(f"{len(self.calls)} settlements are not confirmed: {named}{more}")
+
+
+_KINDS = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.ALREADY_EXISTS: KeyReused,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+}
+
+
+def code_of(status: status_pb2.Status) -> grpc.StatusCode:
+    """The status code of a result that is an error."""
+    return CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+
+
+def failure(code: grpc.StatusCode, text: str, reason: str = "") -> OperationFailed:
+    """The exception for a status that repeating does not help."""
+    return _KINDS.get(code, OperationFailed)(code, reason, text)
+
+
+def failure_of(status: status_pb2.Status) -> OperationFailed:
+    """The exception for a result that is an error."""
+    info = error_details_pb2.ErrorInfo()
+    found = any(detail.Unpack(info) for detail in status.details)
+    return failure(code_of(status), status.message, info.reason if found else "")
+
+
+def retry_s(status: status_pb2.Status) -> float:
+    """How long the service asks to wait before the next try; 0 when it does not say."""
+    info = error_details_pb2.RetryInfo()
+    if any(detail.Unpack(info) for detail in status.details):
+        return float(info.retry_delay.ToMilliseconds() / 1000)
+    return 0.0

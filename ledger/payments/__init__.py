@@ -1,0 +1,1 @@
+"""Money that comes in through payment providers, and what they take back."""

@@ -1,0 +1,171 @@
+"""Takes note of what a provider told of a top-up: state, money and event id in one transaction.
+
+Locks are taken in the order top-up, tenant, accounts; what else locks these keeps to it.
+"""
+
+from typing import NamedTuple
+
+from ledger.errors import PaymentMismatch, UnknownTopUp
+from ledger.payments.facts import Facts, State
+from ledger.payments.rate import returned_micros
+from ledger.payments.rows import top_up_of
+from ledger.payments.top_up import Notice, Recorded, TopUp
+from ledger.pool import Connection
+from ledger.sql import statements
+
+SQL = statements("top_ups")
+
+RECEIVABLE = "receivable"
+
+
+class MoneyIn(NamedTuple):
+    """Money that a provider paid out, or gave back: it pays what the tenant owes first."""
+
+    tenant: str
+    provider: str
+    amount_micros: int
+    kind: str
+    request_id: str
+    reason: str
+
+
+async def record(connection: Connection, provider: str, notice: Notice) -> Recorded:
+    """Joins an event to what is known and moves the money that follows from it.
+
+    Raises UnknownTopUp, PaymentMismatch; then nothing was changed.
+    """
+    top_up = await _lock(connection, provider, notice)
+    _compare(top_up, notice)
+    if not await connection.fetchval(
+        SQL["insert_event"], provider, notice.event_id, top_up.id, notice.kind
+    ):
+        return Recorded(top_up, 0, 0, is_new=False)
+    facts = top_up.facts.joined(notice.facts)
+    version = await _credit_once(connection, top_up, facts)
+    out_micros = returned_micros(
+        top_up.credit_micros, top_up.pay_minor, facts.out_minor(top_up.pay_minor)
+    )
+    return_id = 0
+    if out_micros > top_up.returned_micros:
+        return_id = await _take_back(connection, top_up, out_micros - top_up.returned_micros)
+    elif out_micros < top_up.returned_micros:
+        given = top_up.returned_micros - out_micros
+        version = await _give_back(connection, top_up, given, notice) or version
+    after = top_up._replace(
+        facts=facts,
+        state=facts.state(top_up.pay_minor),
+        returned_micros=out_micros,
+        provider_ref=top_up.provider_ref or notice.provider_ref,
+        payment_ref=top_up.payment_ref or notice.payment_ref,
+    )
+    await _store(connection, after, is_paid_now=facts.paid and not top_up.facts.paid)
+    return Recorded(after, version, return_id, is_new=True)
+
+
+async def _lock(connection: Connection, provider: str, notice: Notice) -> TopUp:
+    if notice.top_up:
+        row = await connection.fetchrow(SQL["lock_by_id"], provider, notice.top_up)
+    elif notice.number:
+        row = await connection.fetchrow(SQL["lock_by_number"], provider, notice.number)
+    elif notice.payment_ref:
+        row = await connection.fetchrow(SQL["lock_by_payment"], provider, notice.payment_ref)
+    else:
+        row = None
+    if row is None:
+        raise UnknownTopUp("there is no such top-up")
+    return top_up_of(row)
+
+
+def _compare(top_up: TopUp, notice: Notice) -> None:
+    if notice.pay_currency and notice.pay_currency != top_up.pay_currency:
+        raise PaymentMismatch("currency")
+    if notice.pay_minor is not None and notice.pay_minor != top_up.pay_minor:
+        raise PaymentMismatch("amount")
+    for name in ("provider_ref", "payment_ref"):
+        kept, told = getattr(top_up, name), getattr(notice, name)
+        if kept and told and kept != told:
+            raise PaymentMismatch(name)
+
+
+async def _credit_once(connection: Connection, top_up: TopUp, facts: Facts) -> int:
+    if top_up.facts.paid or not facts.paid:
+        return 0
+    return await money_in(
+        connection,
+        MoneyIn(
+            top_up.tenant,
+            top_up.provider,
+            top_up.credit_micros,
+            "top_up",
+            f"top_up/{top_up.id}",
+            f"top-up {top_up.number} by {top_up.provider}",
+        ),
+    )
+
+
+async def _take_back(connection: Connection, top_up: TopUp, amount_micros: int) -> int:
+    """Records the intent; the money itself is moved where it lives, in the live store."""
+    return int(
+        await connection.fetchval(
+            SQL["insert_return"], top_up.id, top_up.tenant, top_up.provider, amount_micros
+        )
+    )
+
+
+async def _give_back(
+    connection: Connection, top_up: TopUp, amount_micros: int, notice: Notice
+) -> int:
+    return await money_in(
+        connection,
+        MoneyIn(
+            top_up.tenant,
+            top_up.provider,
+            amount_micros,
+            "give_back",
+            f"give_back/{notice.event_id}",
+            f"top-up {top_up.number}: {top_up.provider} gave back",
+        ),
+    )
+
+
+async def money_in(connection: Connection, money: MoneyIn) -> int:
+    """Posts it and returns the tenant's version to be applied; 0 when all of it was owed."""
+    currency = await connection.fetchval(SQL["lock_tenant"], money.tenant)
+    accounts = await connection.fetch(SQL["lock_accounts"], money.tenant)
+    balances = {row["name"]: row["balance_micros"] for row in accounts}
+    ids = {row["name"]: row["id"] for row in accounts}
+    clearing = await _clearing(connection, money.provider, currency)
+    owed = min(money.amount_micros, -balances.get(RECEIVABLE, 0))
+    rest = money.amount_micros - owed
+    cause = (money.tenant, money.request_id, money.reason)
+    if owed:
+        await connection.execute(
+            SQL["insert_posting"], clearing, ids[RECEIVABLE], owed, "owed_paid", *cause, None
+        )
+    if not rest:
+        return 0
+    version = int(await connection.fetchval(SQL["raise_version"], money.tenant))
+    await connection.execute(
+        SQL["insert_posting"], clearing, ids["funds"], rest, money.kind, *cause, version
+    )
+    await connection.execute(SQL["insert_change"], money.tenant, version, rest)
+    return version
+
+
+async def _clearing(connection: Connection, provider: str, currency: str) -> int:
+    name = f"clearing.{provider}"
+    await connection.execute(SQL["insert_clearing"], name, currency)
+    return int(await connection.fetchval(SQL["find_clearing"], name, currency))
+
+
+async def _store(connection: Connection, after: TopUp, *, is_paid_now: bool) -> None:
+    await connection.execute(
+        SQL["update_top_up"],
+        after.id,
+        after.facts.to_document(),
+        State(after.state).value,
+        after.returned_micros,
+        after.provider_ref,
+        after.payment_ref,
+        is_paid_now,
+    )

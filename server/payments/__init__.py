@@ -1,0 +1,1 @@
+"""Top-ups: providers, their webhooks, and the work that follows from what they tell."""

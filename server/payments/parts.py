@@ -1,0 +1,113 @@
+"""The parts of payments, put together from the settings and the stores."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import SecretStr
+
+from ledger.payments.exchange_rates import ExchangeRates
+from ledger.payments.top_ups import TopUps
+from ledger.pool import Pool
+from quota.store import QuotaStore
+from server.background.applying import ChangeApplier
+from server.billing.pending_debits import PendingDebits
+from server.calls.directory import TenantDirectory
+from server.payments.cashier import Cashier
+from server.payments.desk import TopUpDesk
+from server.payments.provider import ROBOKASSA, STRIPE, Manual, Provider, Providers
+from server.payments.rates import RateDesk
+from server.payments.returning import Returner
+from server.payments.robokassa import RobokassaPages, Shop
+from server.payments.settings import PaymentSettings
+from server.payments.stripe_pages import StripePages
+from server.payments.webhooks import StripeEndpoint, Webhooks
+
+LIVE_KEYS = ("sk_live_", "rk_live_")
+NEEDED = {
+    STRIPE: ("stripe_secret_key", "stripe_webhook_secret"),
+    ROBOKASSA: ("robokassa_login", "robokassa_password1", "robokassa_password2"),
+}
+
+
+class Payments:
+    """Desks, webhooks and background work of payments."""
+
+    def __init__(
+        self,
+        settings: PaymentSettings,
+        pool: Pool,
+        store: QuotaStore,
+        directory: TenantDirectory,
+        applier: ChangeApplier,
+    ) -> None:
+        self._settings = settings
+        self.top_ups = TopUps(pool)
+        self.rates = RateDesk(ExchangeRates(pool))
+        self.returner = Returner(store, directory, self.top_ups)
+        self.cashier = Cashier(self.top_ups, applier, self.returner)
+        self.providers = providers(settings)
+        shop = _shop(settings)
+        self.webhooks = Webhooks(self.cashier, _endpoint(settings), shop)
+
+    def desk(self, debits: PendingDebits) -> TopUpDesk:
+        """What answers requests about top-ups."""
+        bounds = (self._settings.top_up_min_micros, self._settings.top_up_max_micros)
+        return TopUpDesk(self.top_ups, self.cashier, self.providers, debits, bounds)
+
+    async def close(self) -> None:
+        """Closes connections to providers."""
+        await self.providers.close()
+
+
+def providers(settings: PaymentSettings) -> Providers:
+    """The providers whose settings are there."""
+    missing = missing_settings(settings)
+    set_up: list[Provider] = [Manual(settings.manual_currency or "")]
+    if STRIPE not in missing:
+        set_up.append(
+            StripePages(
+                _plain(settings.stripe_secret_key),
+                settings.stripe_currency,
+                settings.stripe_api_base,
+                settings.payment_return_url,
+            )
+        )
+    shop = _shop(settings)
+    if shop is not None:
+        set_up.append(RobokassaPages(shop, settings.robokassa_pay_url))
+    return Providers(set_up, missing)
+
+
+def missing_settings(settings: PaymentSettings) -> Mapping[str, Sequence[str]]:
+    """The variables that are unset, by provider; without those that lack nothing."""
+    lacking = {
+        provider: [f"TOLLGATE_{name.upper()}" for name in names if not getattr(settings, name)]
+        for provider, names in NEEDED.items()
+    }
+    return {provider: names for provider, names in lacking.items() if names}
+
+
+def _endpoint(settings: PaymentSettings) -> StripeEndpoint | None:
+    if STRIPE in missing_settings(settings):
+        return None
+    return StripeEndpoint(
+        _plain(settings.stripe_webhook_secret),
+        _plain(settings.stripe_secret_key).startswith(LIVE_KEYS),
+        settings.stripe_account or "",
+    )
+
+
+def _shop(settings: PaymentSettings) -> Shop | None:
+    if ROBOKASSA in missing_settings(settings):
+        return None
+    return Shop(
+        settings.robokassa_login or "",
+        _plain(settings.robokassa_password1),
+        _plain(settings.robokassa_password2),
+        settings.robokassa_hash,
+        settings.robokassa_test,
+    )
+
+
+def _plain(secret: SecretStr | None) -> str:
+    assert secret is not None, "settings that are missing were told before"
+    return secret.get_secret_value()
