@@ -89,6 +89,7 @@ def _answer(kind: str, size: int, saturation: float, found: dict[float, dict[str
     notes = [
         f"latency: saturation with this driver was {saturation:,.0f} charges/s ({what})",
         "latency: Poisson arrivals at a fixed rate; counted from when a request was due, "
-        'so without coordinated omission; "sent late" is the driver\'s own share',
+        'so without coordinated omission; "sent late" is the driver\'s own share; what the server '
+        "turned away counts as ten seconds",
     ]
     return Answer(name, notes, [rounds], findings, series)
