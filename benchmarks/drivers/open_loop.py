@@ -8,14 +8,14 @@ most, with a fixed number of requests in flight.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from benchmarks.drivers.job import Job, Target, drive
-from benchmarks.drivers.streams import Reports, Stream, names, open_calls, streams
+from benchmarks.drivers.streams import Reports, Stream, Unserved, names, open_calls, streams
 from benchmarks.figures import percentile
 from benchmarks.rig import messages
 from benchmarks.rig.alarm import Alarm
@@ -30,7 +30,14 @@ LEAD_S, PATIENCE_S, WARM_UP_S = 0.05, 10.0, 0.5
 CURVE_POINTS = 200
 WARM_UP_RATE_SHARE = 0.5
 
+# What the service's limiter says, and what gRPC itself says when its own backlog is full.
+TURNED_AWAY = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED})
+
 Send = Callable[[int], Awaitable[None]]
+
+
+class NotAnswered(Exception):
+    """The server turned the request away: it counts against the percentiles."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,12 @@ async def run(job: OpenLoopJob) -> dict[str, Any]:
 def _figures(
     job: OpenLoopJob, due: Sequence[float], sent: list[float | None], came: list[float | None]
 ) -> dict[str, Any]:
-    took, late = latencies(due, came), latencies(due, sent)
-    answered_s = max(each for each in came if each is not None)
+    took, late = latencies(due, came, PATIENCE_S), latencies(due, sent, PATIENCE_S)
+    answered = [each for each in came if each is not None]
     figures = {name: percentile(took, share) * 1000 for name, share in SHARES.items()}
     figures |= {
-        "charges_per_s": len(took) * max(1, job.size) / max(answered_s, job.seconds),
-        "unanswered": float(len(due) - len(took)),
+        "charges_per_s": len(answered) * max(1, job.size) / max(*answered, job.seconds),
+        "unanswered": float(len(due) - len(answered)),
         "sent_late_p99_ms": percentile(late, 0.99) * 1000,
     }
     shares = [i / CURVE_POINTS for i in range(1, CURVE_POINTS)] + [0.999, 0.9999]
@@ -99,8 +106,9 @@ async def _on_schedule(
 
     async def ask(number: int) -> None:
         sent[number] = time.monotonic() - start
-        await send(number)
-        came[number] = time.monotonic() - start
+        with suppress(NotAnswered):
+            await send(number)
+            came[number] = time.monotonic() - start
 
     def done(task: asyncio.Task[None]) -> None:
         running.discard(task)
@@ -162,10 +170,17 @@ async def _requests(job: OpenLoopJob, calls: Sequence[tuple[str, str]]) -> Async
             step, index = divmod(position, len(calls))
             position += 1
             request = messages.charge(*calls[index], step + 1)
-            ask = asks[number % CHANNELS]
-            reply = await ask(request, metadata=metadata, timeout=PATIENCE_S)
+            ask, began = asks[number % CHANNELS], time.monotonic()
+            try:
+                reply = await ask(request, metadata=metadata, timeout=PATIENCE_S)
+            except grpc.aio.AioRpcError as error:
+                if error.code() in TURNED_AWAY:
+                    raise NotAnswered from error
+                took_ms = (time.monotonic() - began) * 1000
+                told = f"{error.code().name} after {took_ms:,.0f} ms: {error.details()}"
+                raise Unserved(told) from error
             if reply.directive != pb.DIRECTIVE_CONTINUE:
-                raise RuntimeError(f"a call was not served: {reply}")
+                raise Unserved(f"a call was not served: {reply}")
 
         yield send
 

@@ -12,6 +12,7 @@ from benchmarks.drivers.job import run_driver
 from benchmarks.drivers.open_loop import OpenLoopJob
 from benchmarks.figures import ECHO, SERVICE, Answer, Figures, Finding
 from benchmarks.rig.bench import Bench, Run, Subject, started_bench
+from benchmarks.rig.children import ChildFailed
 
 TIMEOUT_S = 120.0
 SATURATION_IN_FLIGHT = {"unary": 64, "stream": 64}
@@ -38,10 +39,14 @@ async def ask(run: Run) -> list[Answer]:
 
 
 async def _measure(bench: Bench, size: int, rate: float) -> dict[str, Any]:
-    return {
-        subject.name: await run_driver("open_loop", _job(bench, subject, size, rate, 0), TIMEOUT_S)
-        for subject in bench.subjects
-    }
+    found = {}
+    for subject in bench.subjects:
+        job = _job(bench, subject, size, rate, 0)
+        try:
+            found[subject.name] = await run_driver("open_loop", job, TIMEOUT_S)
+        except ChildFailed as error:
+            raise ChildFailed(f"the {subject.name} at {rate:,.0f} charges/s: {error}") from error
+    return found
 
 
 def _job(bench: Bench, subject: Subject, size: int, rate: float, in_flight: int) -> OpenLoopJob:
@@ -84,6 +89,7 @@ def _answer(kind: str, size: int, saturation: float, found: dict[float, dict[str
     notes = [
         f"latency: saturation with this driver was {saturation:,.0f} charges/s ({what})",
         "latency: Poisson arrivals at a fixed rate; counted from when a request was due, "
-        'so without coordinated omission; "sent late" is the driver\'s own share',
+        'so without coordinated omission; "sent late" is the driver\'s own share; what the server '
+        "turned away counts as ten seconds",
     ]
     return Answer(name, notes, [rounds], findings, series)

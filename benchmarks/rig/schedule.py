@@ -12,9 +12,12 @@ def arrivals(rate_per_s: float, seconds: float, seed: int) -> list[float]:
     return times
 
 
-def latencies(due: Sequence[float], answered: Sequence[float | None]) -> list[float]:
+def latencies(
+    due: Sequence[float], answered: Sequence[float | None], patience_s: float
+) -> list[float]:
     """How long each answer took from when its request was due, sorted: a request that had to wait
-    for its turn has waited as well. What was never answered is left out.
+    for its turn has waited as well. What was not answered counts as if it had come when patience
+    ended: left out, a server would look the quicker the more it turns away.
     """
     pairs = zip(due, answered, strict=True)
-    return sorted(came - was_due for was_due, came in pairs if came is not None)
+    return sorted(patience_s if came is None else came - was_due for was_due, came in pairs)
