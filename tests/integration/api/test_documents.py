@@ -387,7 +387,8 @@ async def set_rate(client: Client, rate: str, day: str) -> None:
 
 async def top_up(client: Client, organisation_id: str = "", **fields: Any) -> payments.TopUp:
     """A new top-up by hand."""
-    values = {"request_id": fresh_id(), "tenant_id": "acme", "credit_amount_micros": 10_000_000}
+    values: dict[str, Any] = {"request_id": fresh_id(), "tenant_id": "acme"}
+    values["credit_amount_micros"] = 10_000_000
     request = payments.CreateTopUpRequest(organisation_id=organisation_id, **(values | fields))
     made: payments.TopUp = (await client(request)).top_up
     return made
