@@ -24,6 +24,10 @@ FASTEST_PING_MS = 5_000
 MAX_CONNECTION_AGE_MS = 3_600_000
 CONNECTION_GRACE_MS = 60_000
 
+# Above a thousand requests that wait for the event loop gRPC itself would answer some with
+# CANCELLED, which tells nobody anything; it is for our limiter to shed them.
+MAX_PENDING = 100_000
+
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.so_reuseport", 1),
     ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
@@ -35,6 +39,8 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", FASTEST_PING_MS),
     ("grpc.http2.max_ping_strikes", 2),
+    ("grpc.server.max_pending_requests", MAX_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
     ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MS),
     ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
 )
