@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
+from typing import Any
 
 import grpc
 
@@ -38,7 +39,7 @@ async def test_a_backlog_of_thousands_is_answered() -> None:
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVER, address)
     channels = [grpc.aio.insecure_channel(address, [("n", n)]) for n in range(CONNECTIONS)]
     try:
-        asks = [channel.unary_unary("/t.T/Echo") for channel in channels]
+        asks: list[Any] = [channel.unary_unary("/t.T/Echo") for channel in channels]
         for ask in asks:
             await ask(b"", wait_for_ready=True, timeout=20)
         await asks[0](b"stop")
