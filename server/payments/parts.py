@@ -10,7 +10,6 @@ from ledger.pool import Pool
 from quota.store import QuotaStore
 from server.background.applying import ChangeApplier
 from server.billing.pending_debits import PendingDebits
-from server.calls.directory import TenantDirectory
 from server.payments.cashier import Cashier
 from server.payments.desk import TopUpDesk
 from server.payments.provider import ROBOKASSA, STRIPE, Manual, Provider, Providers
@@ -36,14 +35,13 @@ class Payments:
         settings: PaymentSettings,
         pool: Pool,
         store: QuotaStore,
-        directory: TenantDirectory,
         applier: ChangeApplier,
     ) -> None:
         self._settings = settings
         self.top_ups = TopUps(pool)
         self.exchange_rates = ExchangeRates(pool)
         self.rates = RateDesk(self.exchange_rates)
-        self.returner = Returner(store, directory, self.top_ups)
+        self.returner = Returner(store, applier, self.top_ups)
         self.cashier = Cashier(self.top_ups, applier, self.returner)
         self.providers = providers(settings)
         shop = _shop(settings)

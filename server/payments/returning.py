@@ -2,7 +2,8 @@
 
 A return is open from its record in the ledger until the move is posted. Until then it is asked
 for again, under one key: the store takes once, and after the store has forgotten the key, the
-posting would give a second take back.
+posting would give a second take back. Before the first take the live store gets every credit that
+the ledger knows, or a credit that comes after it could be spent although it was taken back.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from quota.decision import Code
 from quota.errors import QuotaError
 from quota.operation import Debit, debit_key
 from quota.store import QuotaStore
-from server.calls.directory import TenantDirectory
+from server.background.applying import ChangeApplier, ChangeRefused
 from server.metrics import ALARMS
 
 LOOK_EVERY_S = 0.5
@@ -33,16 +34,17 @@ log = structlog.get_logger(__name__)
 class Returner:
     """Takes back what providers took back."""
 
-    def __init__(self, store: QuotaStore, directory: TenantDirectory, top_ups: TopUps) -> None:
-        self._store, self._directory, self._top_ups = store, directory, top_ups
+    def __init__(self, store: QuotaStore, applier: ChangeApplier, top_ups: TopUps) -> None:
+        self._store, self._applier, self._top_ups = store, applier, top_ups
         self._asked: dict[int, float] = {}
 
     async def move(self, back: Return) -> bool:
         """Takes min(amount, available) once, however often it is asked; whether it is done.
 
-        Raises what the stores raise when they are away.
+        Raises ChangeRefused when the account cannot be read or changed, and what the stores raise
+        when they are away.
         """
-        await self._directory.account(back.tenant)
+        await self._applier.catch_up_tenant(back.tenant)
         digest = blake2b(f"{back.id}|{back.amount_micros}".encode(), digest_size=16).digest()
         key = debit_key(return_request(back.id))
         result = await self._store.submit(
@@ -65,7 +67,7 @@ class Returner:
                 continue
             try:
                 done = await self.move(back)
-            except RuntimeError:  # the account cannot be read
+            except ChangeRefused:
                 done = False
             self._asked[back.id] = time.monotonic() + ASK_AGAIN_S
             if not done:  # keeps no other waiting

@@ -113,6 +113,16 @@ async def test_a_refund_that_is_told_before_the_payment_waits_for_it(office: Off
     assert (await office.look(top_up)).state == pb.TOP_UP_STATE_REFUNDED
 
 
+async def test_a_return_does_not_overtake_the_credit_that_it_takes_back(office: Office) -> None:
+    assert await office.balance() == 0  # the live store holds the account as of before
+    payments, top_up = office.installation.parts.payments, await office.top_up()
+    for event_id, facts in (("evt_1", Facts(paid=True)), ("evt_2", Facts(refunded_minor=PAID))):
+        await payments.top_ups.record("stripe", Notice(event_id, "x", facts, top_up.top_up_id))
+    await payments.returner.move_open()
+    assert await settled(office) == (0, 0)
+    assert await office.postings() == [("top_up", TEN_DOLLARS), ("return", TEN_DOLLARS)]
+
+
 async def test_a_dispute_over_a_payment_nobody_knows_yet_is_asked_to_come_again(
     office: Office,
 ) -> None:
