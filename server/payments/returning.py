@@ -8,7 +8,6 @@ the ledger knows, or a credit that comes after it could be spent although it was
 
 import asyncio
 import time
-from collections.abc import Sequence
 from hashlib import blake2b
 
 import structlog
@@ -53,26 +52,36 @@ class Returner:
         return bool(result.code == Code.OK)
 
     async def move_open(self) -> None:
-        """Moves every open return that was not asked for within the last seconds."""
-        after, seen = 0, set[int]()
+        """Moves every open return that was not asked for within the last seconds.
+
+        Raises QuotaError when all was tried that could be: a shard that is away keeps only its
+        own tenants waiting.
+        """
+        after, seen, away = 0, set[int](), dict[int, QuotaError]()
         while portion := await self._top_ups.open_returns(PORTION, after):
             seen.update(back.id for back in portion)
-            await self._move_each(portion)
+            for back in portion:
+                await self._move_unless_away(back, away)
             after = portion[-1].id
         self._asked = {number: at for number, at in self._asked.items() if number in seen}
+        for error in away.values():
+            raise error
 
-    async def _move_each(self, portion: Sequence[Return]) -> None:
-        for back in portion:
-            if time.monotonic() < self._asked.get(back.id, 0.0):
-                continue
-            try:
-                done = await self.move(back)
-            except ChangeRefused:
-                done = False
-            self._asked[back.id] = time.monotonic() + ASK_AGAIN_S
-            if not done:  # keeps no other waiting
-                ALARMS.labels("return_refused").inc()
-                log.error("a return cannot be taken", tenant=back.tenant, return_id=back.id)
+    async def _move_unless_away(self, back: Return, away: dict[int, QuotaError]) -> None:
+        shard = self._store.line_of(back.tenant).shard
+        if shard in away or time.monotonic() < self._asked.get(back.id, 0.0):
+            return
+        try:
+            done = await self.move(back)
+        except ChangeRefused:
+            done = False
+        except QuotaError as error:
+            away[shard] = error
+            return
+        self._asked[back.id] = time.monotonic() + ASK_AGAIN_S
+        if not done:  # keeps no other waiting
+            ALARMS.labels("return_refused").inc()
+            log.error("a return cannot be taken", tenant=back.tenant, return_id=back.id)
 
     async def run(self) -> None:
         """Moves for ever; waits out stores that are away."""

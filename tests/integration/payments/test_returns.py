@@ -9,6 +9,8 @@ import pytest
 
 from ledger.payments.facts import Facts
 from ledger.payments.top_up import Notice
+from quota.errors import StoreUnavailable
+from quota.keys import key, shard_of
 from server.background.ending import end_tasks
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import eventually
@@ -215,4 +217,27 @@ async def test_a_return_that_the_store_lost_before_it_was_posted_is_taken_again(
         assert await office.balance() == 0
         for poster in parts.posters:
             office.installation.beside(poster.run)
+        assert await settled(office) == (0, 0)
+
+
+async def test_a_shard_that_is_away_keeps_no_return_of_another_waiting(install: Install) -> None:
+    async with opened(install, shards=2, store_timeout_ms=300) as office:
+        away = shard_of("acme", 2)
+        beyond = next(name for name in "abcdefgh" if shard_of(name, 2) != away)
+        await office.installation.tenant(beyond)
+        payments = office.installation.parts.payments
+        for tenant in ("acme", beyond):
+            top_up = await office.top_up(tenant_id=tenant)
+            assert await office.tell(completed(top_up)) == 200
+            facts = Facts(refunded_minor=PAID)
+            notice = Notice(f"evt_{tenant}", "x", facts, top_up.top_up_id)
+            await payments.top_ups.record("stripe", notice)
+        async with office.installation.redis() as client:
+            await client.rename(key(away, "accounts"), "aside")
+            await client.set(key(away, "accounts"), "of another type")
+            with pytest.raises(StoreUnavailable):
+                await payments.returner.move_open()
+            assert (await office.installation.balance(beyond)).balance_micros == 0
+            await client.rename("aside", key(away, "accounts"))
+        await payments.returner.move_open()
         assert await settled(office) == (0, 0)
