@@ -1,7 +1,5 @@
 """The parts of payments, put together from the settings and the stores."""
 
-from collections.abc import Mapping, Sequence
-
 from pydantic import SecretStr
 
 from ledger.payments.exchange_rates import ExchangeRates
@@ -16,15 +14,11 @@ from server.payments.provider import ROBOKASSA, STRIPE, Manual, Provider, Provid
 from server.payments.rates import RateDesk
 from server.payments.returning import Returner
 from server.payments.robokassa import RobokassaPages, Shop
-from server.payments.settings import PaymentSettings
+from server.payments.settings import PaymentSettings, missing_settings
 from server.payments.stripe_pages import StripePages
 from server.payments.webhooks import StripeEndpoint, Webhooks
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
-NEEDED = {
-    STRIPE: ("stripe_secret_key", "stripe_webhook_secret"),
-    ROBOKASSA: ("robokassa_login", "robokassa_password1", "robokassa_password2"),
-}
 
 
 class Payments:
@@ -74,15 +68,6 @@ def providers(settings: PaymentSettings) -> Providers:
     if shop is not None:
         set_up.append(RobokassaPages(shop, settings.robokassa_pay_url))
     return Providers(set_up, missing)
-
-
-def missing_settings(settings: PaymentSettings) -> Mapping[str, Sequence[str]]:
-    """The variables that are unset, by provider; without those that lack nothing."""
-    lacking = {
-        provider: [f"TOLLGATE_{name.upper()}" for name in names if not getattr(settings, name)]
-        for provider, names in NEEDED.items()
-    }
-    return {provider: names for provider, names in lacking.items() if names}
 
 
 def _endpoint(settings: PaymentSettings) -> StripeEndpoint | None:
