@@ -113,7 +113,7 @@ def _dispute(event: Fields, dispute: Fields, kind: str) -> Notice:
         kind=kind,
         facts=facts,
         payment_ref=_text(dispute, "payment_intent", ""),
-        pay_currency=_text(dispute, "currency").upper(),
+        pay_currency=_text(dispute, "currency").upper() if facts.disputes else "",
     )
 
 

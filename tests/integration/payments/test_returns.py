@@ -85,6 +85,20 @@ async def test_a_dispute_takes_the_money_and_gives_it_back_when_it_is_won(office
     assert (await office.look(top_up)).returned_micros == 0
 
 
+async def test_a_dispute_in_another_currency_takes_the_whole_payment(office: Office) -> None:
+    top_up = await paid(office)
+    for status in ("warning_needs_response", "needs_response"):
+        message = dispute(top_up, status, 77)
+        message["data"]["object"]["currency"] = "eur"
+        assert await office.tell(message) == 200
+    assert await settled(office) == (0, 0)
+    assert (await office.look(top_up)).returned_micros == TEN_DOLLARS
+    won = dispute(top_up, "won", 77, created=2**31)
+    won["data"]["object"]["currency"] = "eur"
+    assert await office.tell(won) == 200
+    assert await settled(office) == (TEN_DOLLARS, 0)
+
+
 async def test_an_inquiry_takes_nothing_and_a_lost_dispute_keeps_what_it_took(
     office: Office,
 ) -> None:
