@@ -179,7 +179,7 @@ class Parts:
         self.applier = ChangeApplier(
             self.store, self.readers, self.tenants, self.directory, self.keeper
         )
-        self.payments = Payments(settings, pool, self.store, self.directory, self.applier)
+        self.payments = Payments(settings, pool, self.store, self.applier)
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )

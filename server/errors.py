@@ -176,7 +176,8 @@ class Overloaded(Failure):
     reason = "OVERLOADED"
     text = "too many requests are in flight"
 
-    def __init__(self, retry_ms: int = 200) -> None:
+    def __init__(self, retry_ms: int = 200, text: str = "") -> None:
+        self.text = text or type(self).text
         super().__init__()
         self.retry_ms = retry_ms
         self.pushback = True

@@ -3,6 +3,7 @@
 Locks are taken in the order top-up, tenant, accounts; what else locks these keeps to it.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from ledger.errors import PaymentMismatch, UnknownTopUp
@@ -46,6 +47,7 @@ async def record(connection: Connection, provider: str, notice: Notice) -> Recor
     Raises UnknownTopUp, PaymentMismatch; then nothing was changed.
     """
     top_up = await _lock(connection, provider, notice)
+    notice = _in_currency_of(top_up, notice)
     _compare(top_up, notice)
     if not await connection.fetchval(
         SQL["insert_event"], provider, notice.event_id, top_up.id, notice.kind
@@ -86,6 +88,20 @@ async def _lock(connection: Connection, provider: str, notice: Notice) -> TopUp:
     if row is None:
         raise UnknownTopUp("there is no such top-up")
     return top_up_of(row)
+
+
+def _in_currency_of(top_up: TopUp, notice: Notice) -> Notice:
+    """A dispute in a currency of the payer's bank holds back all of the payment: what part of it
+    that is, nobody tells.
+    """
+    if not notice.facts.disputes or notice.pay_currency == top_up.pay_currency:
+        return notice
+    disputes = {
+        name: dispute._replace(minor=top_up.pay_minor)
+        for name, dispute in notice.facts.disputes.items()
+    }
+    facts = replace(notice.facts, disputes=disputes)
+    return notice._replace(facts=facts, pay_currency=top_up.pay_currency)
 
 
 def _compare(top_up: TopUp, notice: Notice) -> None:

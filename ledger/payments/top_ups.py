@@ -46,7 +46,7 @@ class TopUps:
         self._pool, self._clock = pool, clock
 
     async def create(self, request_id: str, new: NewTopUp) -> TopUp:
-        """Pins what is to be paid and credited, at the rate of today in the tenant's zone.
+        """Pins what is to be paid and credited, at the rate of today (see `_day_of`).
 
         Raises UnknownTenant, RateMissing, AmountOutOfRange, and of the organisation that is to
         pay OrganisationUnknown, OrganisationArchived, OrganisationIsDraft.
@@ -90,8 +90,11 @@ class TopUps:
         return top_up_id
 
     def _day_of(self, tenant: Tenant) -> date:
+        """Today in the tenant's zone, or in UTC where that is later: a rate that is set for today
+        without a word of zones counts at once, also west of Greenwich.
+        """
         now = self._clock()
-        return now.astimezone(ZoneInfo(tenant.zone_at(now))).date()
+        return max(now.astimezone(ZoneInfo(tenant.zone_at(now))).date(), now.astimezone(UTC).date())
 
     async def attach_page(self, top_up: TopUp, page_url: str, provider_ref: str) -> TopUp:
         """Keeps the provider's page, unless one is kept already; the top-up as it is then."""

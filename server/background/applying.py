@@ -73,6 +73,18 @@ class ChangeApplier:
                 log.error("a change cannot be applied", tenant=tenant_id, why=str(error))
         return 0 if refused else len(pending)
 
+    async def catch_up_tenant(self, tenant_id: str) -> None:
+        """Brings one tenant to the version that the ledger has now. Raises what `apply` raises, and
+        ChangeRefused when the account cannot be read.
+        """
+        try:
+            held = await self._directory.account(tenant_id)
+        except RuntimeError as error:
+            raise ChangeRefused(str(error)) from error
+        newest = (await self._tenants.versions([tenant_id])).get(tenant_id, 0)
+        if held.version < newest:
+            await self.apply(tenant_id, newest)
+
     async def catch_up_shard(self, reader: ShardReader) -> None:
         """Applies what a store that came back may have forgotten, for every tenant it holds."""
         cursor, begun = 0, False

@@ -1,7 +1,5 @@
 """The parts of payments, put together from the settings and the stores."""
 
-from collections.abc import Mapping, Sequence
-
 from pydantic import SecretStr
 
 from ledger.payments.exchange_rates import ExchangeRates
@@ -10,22 +8,17 @@ from ledger.pool import Pool
 from quota.store import QuotaStore
 from server.background.applying import ChangeApplier
 from server.billing.pending_debits import PendingDebits
-from server.calls.directory import TenantDirectory
 from server.payments.cashier import Cashier
 from server.payments.desk import TopUpDesk
 from server.payments.provider import ROBOKASSA, STRIPE, Manual, Provider, Providers
 from server.payments.rates import RateDesk
 from server.payments.returning import Returner
 from server.payments.robokassa import RobokassaPages, Shop
-from server.payments.settings import PaymentSettings
+from server.payments.settings import PaymentSettings, missing_settings
 from server.payments.stripe_pages import StripePages
 from server.payments.webhooks import StripeEndpoint, Webhooks
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
-NEEDED = {
-    STRIPE: ("stripe_secret_key", "stripe_webhook_secret"),
-    ROBOKASSA: ("robokassa_login", "robokassa_password1", "robokassa_password2"),
-}
 
 
 class Payments:
@@ -36,14 +29,13 @@ class Payments:
         settings: PaymentSettings,
         pool: Pool,
         store: QuotaStore,
-        directory: TenantDirectory,
         applier: ChangeApplier,
     ) -> None:
         self._settings = settings
         self.top_ups = TopUps(pool)
         self.exchange_rates = ExchangeRates(pool)
         self.rates = RateDesk(self.exchange_rates)
-        self.returner = Returner(store, directory, self.top_ups)
+        self.returner = Returner(store, applier, self.top_ups)
         self.cashier = Cashier(self.top_ups, applier, self.returner)
         self.providers = providers(settings)
         shop = _shop(settings)
@@ -76,15 +68,6 @@ def providers(settings: PaymentSettings) -> Providers:
     if shop is not None:
         set_up.append(RobokassaPages(shop, settings.robokassa_pay_url))
     return Providers(set_up, missing)
-
-
-def missing_settings(settings: PaymentSettings) -> Mapping[str, Sequence[str]]:
-    """The variables that are unset, by provider; without those that lack nothing."""
-    lacking = {
-        provider: [f"TOLLGATE_{name.upper()}" for name in names if not getattr(settings, name)]
-        for provider, names in NEEDED.items()
-    }
-    return {provider: names for provider, names in lacking.items() if names}
 
 
 def _endpoint(settings: PaymentSettings) -> StripeEndpoint | None:

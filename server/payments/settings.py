@@ -1,9 +1,17 @@
 """The settings of payments, a part of the server's settings."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
+
+from server.payments.provider import ROBOKASSA, STRIPE
+
+NEEDED = {
+    STRIPE: ("stripe_secret_key", "stripe_webhook_secret"),
+    ROBOKASSA: ("robokassa_login", "robokassa_password1", "robokassa_password2"),
+}
 
 
 def blank_is_none(value: Any) -> Any:
@@ -61,3 +69,25 @@ class PaymentSettings(BaseSettings):
     robokassa_pay_url: Url = Field(
         "https://auth.robokassa.ru/Merchant/Index.aspx", description="Where Robokassa's payers pay."
     )
+
+    @model_validator(mode="after")
+    def _providers_are_whole(self) -> Self:
+        lacking = missing_settings(self)
+        halves = [name for name, unset in lacking.items() if len(unset) < len(NEEDED[name])]
+        if halves:
+            raise ValueError(
+                "\n".join(
+                    f"{name} is set up in part: set {', '.join(lacking[name])} too, or none of it"
+                    for name in halves
+                )
+            )
+        return self
+
+
+def missing_settings(settings: PaymentSettings) -> Mapping[str, Sequence[str]]:
+    """The variables that are unset, by provider; without those that lack nothing."""
+    lacking = {
+        provider: [f"TOLLGATE_{name.upper()}" for name in names if not getattr(settings, name)]
+        for provider, names in NEEDED.items()
+    }
+    return {provider: names for provider, names in lacking.items() if names}

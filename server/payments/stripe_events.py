@@ -18,7 +18,7 @@ class Malformed(Exception):
 
 class StripeEvent(NamedTuple):
     """An event: where it happened, and what it tells; `notice` is None for one that tells nothing
-    of a payment.
+    of a top-up.
     """
 
     livemode: bool
@@ -44,7 +44,9 @@ def parse(body: bytes) -> StripeEvent:
     return StripeEvent(livemode, _text(event, "account", ""), kind, notice)
 
 
-def _notice(event: Fields, kind: str, read: Callable[[Fields, Fields, str], Notice]) -> Notice:
+def _notice(
+    event: Fields, kind: str, read: Callable[[Fields, Fields, str], Notice | None]
+) -> Notice | None:
     data = event.get("data")
     thing = data.get("object") if isinstance(data, dict) else None
     if not isinstance(thing, dict):
@@ -52,7 +54,11 @@ def _notice(event: Fields, kind: str, read: Callable[[Fields, Fields, str], Noti
     return read(event, thing, kind)
 
 
-def _session(event: Fields, session: Fields, kind: str) -> Notice:
+def _session(event: Fields, session: Fields, kind: str) -> Notice | None:
+    """None for a session of something else that the account sells."""
+    top_up = _marked(session) or _text(session, "client_reference_id", "")
+    if not top_up or _text(session, "mode", "payment") != "payment":
+        return None
     paid = kind in _PAID and session.get("payment_status") == "paid"
     return Notice(
         event_id=_text(event, "id"),
@@ -62,7 +68,7 @@ def _session(event: Fields, session: Fields, kind: str) -> Notice:
             failed=kind == "checkout.session.async_payment_failed",
             expired=kind == "checkout.session.expired",
         ),
-        top_up=_marked(session) or _text(session, "client_reference_id", ""),
+        top_up=top_up,
         provider_ref=_text(session, "id"),
         payment_ref=_text(session, "payment_intent", ""),
         pay_minor=_amount(session, "amount_total"),
@@ -107,14 +113,14 @@ def _dispute(event: Fields, dispute: Fields, kind: str) -> Notice:
         kind=kind,
         facts=facts,
         payment_ref=_text(dispute, "payment_intent", ""),
-        pay_currency=_text(dispute, "currency").upper(),
+        pay_currency=_text(dispute, "currency").upper() if facts.disputes else "",
     )
 
 
 _PAID = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
 _OPEN = ("needs_response", "under_review")
 _CLOSED = ("won", "lost")
-_READERS: Mapping[str, Callable[[Fields, Fields, str], Notice]] = {
+_READERS: Mapping[str, Callable[[Fields, Fields, str], Notice | None]] = {
     **dict.fromkeys(
         (*_PAID, "checkout.session.async_payment_failed", "checkout.session.expired"), _session
     ),

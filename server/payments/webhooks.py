@@ -2,7 +2,7 @@
 
 | code | when |
 |---|---|
-| 200 | it was taken note of, now or before, or it tells nothing of a payment |
+| 200 | it was taken note of, now or before, or it tells nothing of a top-up |
 | 400 | it is not signed, too old, from the future, or cannot be read |
 | 403 | it is signed, but of another mode or account: test money on a live installation |
 | 404 | there is no such top-up, or the provider is not set up |

@@ -440,9 +440,10 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExportHistory(self, request, context):
-        """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
-        run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
-        minute ends UNAVAILABLE.
+        """Streams the payment history or the calls as CSV, from one moment of the ledger. A process
+        runs one of a tenant at a time and four in all, more are RESOURCE_EXHAUSTED; one whose reader
+        takes nothing for a minute ends UNAVAILABLE, and one that takes more than ten minutes
+        FAILED_PRECONDITION, reason EXPORT_TOO_LONG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

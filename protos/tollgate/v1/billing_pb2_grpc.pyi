@@ -106,9 +106,10 @@ class BillingServiceStub:
     ListRefusals: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListRefusalsRequest, _history_pb2.ListRefusalsResponse]
     """Counts refused calls per day and reason, and lists the last of them."""
     ExportHistory: _grpc.UnaryStreamMultiCallable[_history_pb2.ExportHistoryRequest, _history_pb2.ExportHistoryResponse]
-    """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
-    run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
-    minute ends UNAVAILABLE.
+    """Streams the payment history or the calls as CSV, from one moment of the ledger. A process
+    runs one of a tenant at a time and four in all, more are RESOURCE_EXHAUSTED; one whose reader
+    takes nothing for a minute ends UNAVAILABLE, and one that takes more than ten minutes
+    FAILED_PRECONDITION, reason EXPORT_TOO_LONG.
     """
     WatchBalance: _grpc.UnaryStreamMultiCallable[_history_pb2.WatchBalanceRequest, _history_pb2.WatchBalanceResponse]
     """Streams the live balance: at once, and within a second of every change. It ends
@@ -221,9 +222,10 @@ class BillingServiceAsyncStub(BillingServiceStub):
     ListRefusals: _aio.UnaryUnaryMultiCallable[_history_pb2.ListRefusalsRequest, _history_pb2.ListRefusalsResponse]  # type: ignore[assignment]
     """Counts refused calls per day and reason, and lists the last of them."""
     ExportHistory: _aio.UnaryStreamMultiCallable[_history_pb2.ExportHistoryRequest, _history_pb2.ExportHistoryResponse]  # type: ignore[assignment]
-    """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
-    run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
-    minute ends UNAVAILABLE.
+    """Streams the payment history or the calls as CSV, from one moment of the ledger. A process
+    runs one of a tenant at a time and four in all, more are RESOURCE_EXHAUSTED; one whose reader
+    takes nothing for a minute ends UNAVAILABLE, and one that takes more than ten minutes
+    FAILED_PRECONDITION, reason EXPORT_TOO_LONG.
     """
     WatchBalance: _aio.UnaryStreamMultiCallable[_history_pb2.WatchBalanceRequest, _history_pb2.WatchBalanceResponse]  # type: ignore[assignment]
     """Streams the live balance: at once, and within a second of every change. It ends
@@ -507,9 +509,10 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_pb2.ExportHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_history_pb2.ExportHistoryResponse], _abc.AsyncIterator[_history_pb2.ExportHistoryResponse]]:
-        """Streams the payment history or the calls as CSV, from one moment of the ledger. At most two
-        run at once in a process, more are RESOURCE_EXHAUSTED; one whose reader takes nothing for a
-        minute ends UNAVAILABLE.
+        """Streams the payment history or the calls as CSV, from one moment of the ledger. A process
+        runs one of a tenant at a time and four in all, more are RESOURCE_EXHAUSTED; one whose reader
+        takes nothing for a minute ends UNAVAILABLE, and one that takes more than ten minutes
+        FAILED_PRECONDITION, reason EXPORT_TOO_LONG.
         """
 
     @_abc_1.abstractmethod

@@ -142,7 +142,9 @@ class ExchangeRate(_message.Message):
     rate: _builtins.str
     """A decimal above zero such as "92.4567", at most nine digits before and after the point."""
     day: _builtins.str
-    """The first day it counts, YYYY-MM-DD; a top-up takes the rate of today in its tenant's zone."""
+    """The first day it counts, YYYY-MM-DD; a top-up takes the rate of today in its tenant's zone or
+    in UTC, whichever day is later.
+    """
     @_builtins.property
     def set_at(self) -> _timestamp_pb2.Timestamp:
         """When it was set; output only."""
@@ -571,7 +573,9 @@ class SetExchangeRateRequest(_message.Message):
     """Names this mutation."""
     @_builtins.property
     def exchange_rate(self) -> Global___ExchangeRate:
-        """The rate. An empty day is today, UTC. A rate set again for a day replaces the older one."""
+        """The rate. An empty day is today, UTC, so that the rate counts at once. A rate set again for a
+        day replaces the older one.
+        """
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """CSV files, streamed row by row from one moment of the ledger."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from zoneinfo import ZoneInfo
@@ -21,12 +22,14 @@ from server.billing.history.transactions import filter_of
 from server.billing.history.wording import WORDINGS, Wording
 from server.calls.directory import TenantDirectory
 from server.calls.masking import shown_number
-from server.errors import Overloaded
+from server.errors import FailedPrecondition, Overloaded
 from tollgate.v1 import history_pb2 as pb
 
 CHUNK_BYTES = 32 * 1024
 # Each holds a connection to the ledger, of which posting needs some, too.
-MAX_EXPORTS = 2
+MAX_EXPORTS = 4
+# A tenant that reads slowly must not keep its connection, nor the ledger its old rows, for ever.
+LIMIT_S = 600
 RETRY_MS = 2_000
 
 TABLES = frozenset(
@@ -45,12 +48,14 @@ class ExportDesk:
 
     def __init__(self, export: HistoryExport, directory: TenantDirectory) -> None:
         self._export, self._directory = export, directory
-        self._running = 0
+        self._running: set[str] = set()
 
     async def export(
         self, request: pb.ExportHistoryRequest
     ) -> AsyncGenerator[pb.ExportHistoryResponse, None]:
-        """The file in pieces. Raises InvalidFields, Overloaded."""
+        """The file in pieces; one at a time for a tenant. Raises InvalidFields, Overloaded,
+        FailedPrecondition when it takes too long.
+        """
         form = Form()
         form.id("tenant_id", request.tenant_id)
         if request.table not in TABLES:
@@ -58,17 +63,24 @@ class ExportDesk:
         asked = filter_of(form, request)
         form.done()
         known = await self._directory.known(request.tenant_id)
-        if self._running >= MAX_EXPORTS:
-            raise Overloaded(RETRY_MS)
-        self._running += 1
+        if request.tenant_id in self._running:
+            raise Overloaded(RETRY_MS, "an export of this tenant is running; one runs at a time")
+        if len(self._running) >= MAX_EXPORTS:
+            raise Overloaded(RETRY_MS, f"{MAX_EXPORTS} exports are running already")
+        self._running.add(request.tenant_id)
         try:
             zone = known.profile.zone_at(known.day.day_end_ms - 1)
             lines = self._lines(request, asked, zone, known.profile.currency)
-            async with aclosing(pieces(lines, request.byte_order_mark)) as chunks:
+            async with (
+                asyncio.timeout(LIMIT_S),
+                aclosing(pieces(lines, request.byte_order_mark)) as chunks,
+            ):
                 async for chunk in chunks:
                     yield pb.ExportHistoryResponse(chunk=chunk)
+        except TimeoutError as error:
+            raise _too_long() from error
         finally:
-            self._running -= 1
+            self._running.remove(request.tenant_id)
 
     def _lines(
         self, request: pb.ExportHistoryRequest, asked: HistoryFilter, zone: ZoneInfo, currency: str
@@ -111,6 +123,14 @@ class ExportDesk:
         async with aclosing(self._export.calls(tenant, asked.first_day, asked.last_day)) as calls:
             async for call in calls:
                 yield cdr_row(call, shown_number)
+
+
+def _too_long() -> FailedPrecondition:
+    return FailedPrecondition(
+        "EXPORT_TOO_LONG",
+        f"an export may take {LIMIT_S} seconds: read it faster, or ask for fewer days",
+        {"limit_s": str(LIMIT_S)},
+    )
 
 
 async def pieces(lines: Lines, byte_order_mark: bool) -> AsyncGenerator[bytes, None]:

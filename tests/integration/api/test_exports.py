@@ -11,6 +11,7 @@ import pytest
 
 from ledger.history.exporting import PORTION, HistoryExport
 from ledger.history.row import HistoryFilter
+from server.billing.history import exports
 from tests.integration.api.client import Client, Told
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, eventually
@@ -148,19 +149,22 @@ async def test_a_long_export_holds_a_portion_of_it_and_no_more(march: Installati
     assert held <= 3 * PORTION
 
 
-async def test_exports_are_bounded_and_end_with_their_reader(march: Installation) -> None:
+async def test_a_tenant_has_one_export_at_a_time_which_ends_with_its_reader(
+    march: Installation,
+) -> None:
     await march.parts._pool.execute(
         "INSERT INTO history (tenant, number, key, kind, status, day, at, amount_micros, calls, "
         "note) SELECT 'march', n, 'n' || n, 'adjustment', 'succeeded', '2026-04-01', now(), 1, 0, "
         "repeat('much', 40) FROM generate_series(1000, 60999) AS n"
     )
-    readers = [march.admin.stream(export(TRANSACTIONS), 60) for _ in range(2)]
-    for reader in readers:
-        await reader.read()
-    third = await march.admin.told(export(TRANSACTIONS))
-    assert third == Told(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
-    for reader in readers:
-        reader.cancel()
+    await march.tenant("acme")
+    reader = march.admin.stream(export(TRANSACTIONS), 60)
+    await reader.read()
+    second = await march.admin.error(export(TRANSACTIONS))
+    assert second.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "an export of this tenant is running" in str(second.details())
+    assert await text_of(march.admin, export(TRANSACTIONS, tenant_id="acme"))
+    reader.cancel()
 
     async def taken_again() -> bool:
         try:
@@ -170,3 +174,13 @@ async def test_exports_are_bounded_and_end_with_their_reader(march: Installation
         return True
 
     await eventually(taken_again)
+
+
+async def test_an_export_that_takes_too_long_ends_and_says_so(
+    march: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(exports, "LIMIT_S", 0)
+        told = await march.admin.told(export(CALLS))
+        assert told == Told(grpc.StatusCode.FAILED_PRECONDITION, "EXPORT_TOO_LONG")
+    assert await text_of(march.admin, export(CALLS))

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.api.conftest import Install, install
+from tests.integration.api.conftest import Install, install, transport
 from tests.integration.payments.office import Office, opened
 
-__all__ = ["install"]
+__all__ = ["install", "transport"]
 
 
 @pytest.fixture

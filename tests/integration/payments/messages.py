@@ -41,6 +41,7 @@ def session(top_up: pb.TopUp, **fields: Any) -> dict[str, Any]:
     return {
         "id": f"cs_{top_up.top_up_id}",
         "object": "checkout.session",
+        "mode": "payment",
         "client_reference_id": top_up.top_up_id,
         "metadata": {"top_up_id": top_up.top_up_id},
         "payment_intent": payment_of(top_up),

@@ -9,6 +9,8 @@ import pytest
 
 from ledger.payments.facts import Facts
 from ledger.payments.top_up import Notice
+from quota.errors import StoreUnavailable
+from quota.keys import key, shard_of
 from server.background.ending import end_tasks
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import eventually
@@ -83,6 +85,20 @@ async def test_a_dispute_takes_the_money_and_gives_it_back_when_it_is_won(office
     assert (await office.look(top_up)).returned_micros == 0
 
 
+async def test_a_dispute_in_another_currency_takes_the_whole_payment(office: Office) -> None:
+    top_up = await paid(office)
+    for status in ("warning_needs_response", "needs_response"):
+        message = dispute(top_up, status, 77)
+        message["data"]["object"]["currency"] = "eur"
+        assert await office.tell(message) == 200
+    assert await settled(office) == (0, 0)
+    assert (await office.look(top_up)).returned_micros == TEN_DOLLARS
+    won = dispute(top_up, "won", 77, created=2**31)
+    won["data"]["object"]["currency"] = "eur"
+    assert await office.tell(won) == 200
+    assert await settled(office) == (TEN_DOLLARS, 0)
+
+
 async def test_an_inquiry_takes_nothing_and_a_lost_dispute_keeps_what_it_took(
     office: Office,
 ) -> None:
@@ -111,6 +127,16 @@ async def test_a_refund_that_is_told_before_the_payment_waits_for_it(office: Off
     assert await office.tell(completed(top_up)) == 200
     assert await settled(office) == (0, 0)
     assert (await office.look(top_up)).state == pb.TOP_UP_STATE_REFUNDED
+
+
+async def test_a_return_does_not_overtake_the_credit_that_it_takes_back(office: Office) -> None:
+    assert await office.balance() == 0  # the live store holds the account as of before
+    payments, top_up = office.installation.parts.payments, await office.top_up()
+    for event_id, facts in (("evt_1", Facts(paid=True)), ("evt_2", Facts(refunded_minor=PAID))):
+        await payments.top_ups.record("stripe", Notice(event_id, "x", facts, top_up.top_up_id))
+    await payments.returner.move_open()
+    assert await settled(office) == (0, 0)
+    assert await office.postings() == [("top_up", TEN_DOLLARS), ("return", TEN_DOLLARS)]
 
 
 async def test_a_dispute_over_a_payment_nobody_knows_yet_is_asked_to_come_again(
@@ -205,4 +231,27 @@ async def test_a_return_that_the_store_lost_before_it_was_posted_is_taken_again(
         assert await office.balance() == 0
         for poster in parts.posters:
             office.installation.beside(poster.run)
+        assert await settled(office) == (0, 0)
+
+
+async def test_a_shard_that_is_away_keeps_no_return_of_another_waiting(install: Install) -> None:
+    async with opened(install, shards=2, store_timeout_ms=300) as office:
+        away = shard_of("acme", 2)
+        beyond = next(name for name in "abcdefgh" if shard_of(name, 2) != away)
+        await office.installation.tenant(beyond)
+        payments = office.installation.parts.payments
+        for tenant in ("acme", beyond):
+            top_up = await office.top_up(tenant_id=tenant)
+            assert await office.tell(completed(top_up)) == 200
+            facts = Facts(refunded_minor=PAID)
+            notice = Notice(f"evt_{tenant}", "x", facts, top_up.top_up_id)
+            await payments.top_ups.record("stripe", notice)
+        async with office.installation.redis() as client:
+            await client.rename(key(away, "accounts"), "aside")
+            await client.set(key(away, "accounts"), "of another type")
+            with pytest.raises(StoreUnavailable):
+                await payments.returner.move_open()
+            assert (await office.installation.balance(beyond)).balance_micros == 0
+            await client.rename("aside", key(away, "accounts"))
+        await payments.returner.move_open()
         assert await settled(office) == (0, 0)

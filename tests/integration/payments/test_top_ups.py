@@ -1,5 +1,6 @@
 """Top-ups over the API: what is pinned, the provider's page, and the manual way from end to end."""
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import grpc
@@ -115,6 +116,17 @@ async def test_a_rate_set_later_changes_no_top_up_that_is_pinned(office: Office)
     assert (await office.top_up(ROBOKASSA)).pay_amount_minor == 100_000
     [listed] = (await office.admin(pb.ListExchangeRatesRequest())).exchange_rates
     assert (listed.rate, listed.day) == ("100", "2020-01-01")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/London", "Asia/Tokyo"])
+async def test_a_rate_of_today_counts_today_in_every_zone(office: Office, zone: str) -> None:
+    office.installation.parts.payments.top_ups._clock = lambda: datetime(2026, 3, 2, 1, tzinfo=UTC)
+    await office.installation.tenant("zoned", time_zone=zone)
+    for day, rate in (("2026-03-02", "100"), ("2026-03-03", "200")):
+        told = pb.ExchangeRate(base_currency="USD", quote_currency="RUB", rate=rate, day=day)
+        await office.admin(pb.SetExchangeRateRequest(request_id=fresh_id(), exchange_rate=told))
+    top_up = await office.top_up(ROBOKASSA, tenant_id="zoned")
+    assert top_up.exchange_rate.day == "2026-03-02"
 
 
 async def test_without_a_rate_the_pair_is_named(office: Office) -> None:

@@ -61,11 +61,31 @@ def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         {"low_water_s": 90, "reserve_s": 60},
         {"default_deadline_ms": 9_000, "max_deadline_ms": 8_000},
         {"lease_ms": 1_500, "store_timeout_ms": 1_000},
+        {"top_up_min_micros": 2_000_000, "top_up_max_micros": 1_999_999},
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(overrides: dict[str, int]) -> None:
     with pytest.raises(SettingsInvalid, match="TOLLGATE_"):
         load(**overrides)
+
+
+@pytest.mark.parametrize(
+    ("given", "rest"),
+    [
+        ({"stripe_secret_key": "sk_test_1"}, ["STRIPE_WEBHOOK_SECRET"]),
+        ({"stripe_webhook_secret": "whsec_1", "stripe_secret_key": ""}, ["STRIPE_SECRET_KEY"]),
+        ({"robokassa_login": "shop"}, ["ROBOKASSA_PASSWORD1", "ROBOKASSA_PASSWORD2"]),
+        ({"robokassa_login": "s", "robokassa_password2": "p"}, ["ROBOKASSA_PASSWORD1"]),
+    ],
+)
+def test_half_of_a_provider_is_refused_and_the_rest_is_named(
+    given: dict[str, str], rest: list[str]
+) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        load(**given)
+    told = str(caught.value)
+    assert [name for name in rest if f"TOLLGATE_{name}" in told] == rest
+    assert "whsec_1" not in told
 
 
 def test_a_secret_is_never_shown_nor_quoted(monkeypatch: pytest.MonkeyPatch) -> None:

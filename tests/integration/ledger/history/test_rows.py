@@ -392,3 +392,13 @@ async def test_a_number_is_never_given_twice(pool: Pool, tenants: Tenants) -> No
             "calls, note) SELECT tenant, number, 'other', kind, status, day, at, amount_micros, "
             "calls, note FROM history"
         )
+
+
+async def test_no_index_holds_what_every_charge_changes(pool: Pool) -> None:
+    rows = await pool.fetch(
+        "SELECT DISTINCT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid "
+        "AND attnum = ANY (indkey) WHERE indrelid = 'history'::regclass"
+    )
+    indexed = {row["attname"] for row in rows}
+    assert "day" in indexed
+    assert not indexed & {"amount_micros", "calls", "at"}
