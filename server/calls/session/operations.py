@@ -119,6 +119,10 @@ class Operations:
         """
         self._closed = True
         self._limiter.leave(self._in_flight)
+        # The parts of a stream know each other; what they hold must not wait for the collector.
+        for held in (self._busy, self._ready, self._prepared):
+            held.clear()
+        self.carried = Carried()
         return [*self._at_the_desk, *self.postings.followers]
 
     # Asking
@@ -313,7 +317,7 @@ class Operations:
             self._outgoing.answered()
         if item.call is None:
             return
-        waiting = self._busy.pop(item.call)
+        waiting = self._busy.pop(item.call, None)
         if waiting:
             self._ready.append(waiting.popleft())
             self._busy[item.call] = waiting or None

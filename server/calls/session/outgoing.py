@@ -80,6 +80,12 @@ class Outgoing:
         self._pushes[tenant_id, call_id] = directive
         self._news.set()
 
+    def clear(self) -> None:
+        """Drops everything: nobody takes it any more."""
+        self._parcels.clear()
+        self._pushes.clear()
+        self._results = None
+
     async def take(self) -> Parcel:
         """The next message to write; waits for one."""
         while self.empty:

@@ -61,6 +61,7 @@ class Session:
             self._ended.cancel()
             # All is cancelled before the first wait: gRPC may cancel this one in the middle of it.
             await end_tasks([*tasks, *self._operations.close()])
+            self._outgoing.clear()
 
     def carried(self, tenant_id: str) -> Iterable[str]:
         """The calls of a tenant that the stream carries."""

@@ -1,8 +1,8 @@
 """The Session stream: results by id, order within a call, postings, and pushes."""
 
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import Installation
-from tests.integration.api.stream import Stream
+from tests.integration.api.installation import ADMIN_KEY, Installation, eventually
+from tests.integration.api.stream import Stream, stream
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
@@ -63,3 +63,18 @@ async def test_a_suspension_makes_calls_finish(
     await installation.update("acme", suspended=True)
     assert await session.push("c1") == pb.DIRECTIVE_FINISH
     assert await session.push("c2") == pb.DIRECTIVE_FINISH
+
+
+async def test_a_stream_that_was_cut_leaves_nothing_behind(
+    installation: Installation, gateway: Gateway
+) -> None:
+    async with stream(installation.channel, ADMIN_KEY) as cut:
+        await cut.ask(*(gateway.authorization(f"c{number}") for number in range(50)))
+        [session] = installation.parts.sessions._open
+        assert len(list(session.carried("acme"))) == 50
+    await eventually(lambda: _is_empty(installation))
+    assert not list(session.carried("acme"))
+
+
+async def _is_empty(installation: Installation) -> bool:
+    return len(installation.parts.sessions) == 0
