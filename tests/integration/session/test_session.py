@@ -69,9 +69,9 @@ async def test_a_stream_that_was_cut_leaves_nothing_behind(
     installation: Installation, gateway: Gateway
 ) -> None:
     async with stream(installation.channel, ADMIN_KEY) as cut:
-        await cut.ask(*(gateway.authorization(f"c{number}") for number in range(50)))
+        await cut.ask(*(gateway.authorization(f"c{number}") for number in range(10)))
         [session] = installation.parts.sessions._open
-        assert len(list(session.carried("acme"))) == 50
+        assert len(list(session.carried("acme"))) == 10
     await eventually(lambda: _is_empty(installation))
     assert not list(session.carried("acme"))
 
