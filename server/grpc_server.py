@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import grpc
 import structlog
-from grpc_channelz.v1 import channelz
+from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from server.interceptors.chain import Chain
 
@@ -82,11 +82,13 @@ async def grpc_server(
     for service in services:
         service.register(chain)
     health_pb2_grpc.add_HealthServicer_to_server(healths, chain)
-    channelz.add_channelz_servicer(chain)
+    channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), chain)
     if reflected:
         names = [service.name for service in services]
         own = [health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME]
-        reflection.enable_server_reflection([*names, *own], chain)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection.aio.ReflectionServicer([*names, *own]), chain
+        )
     server.add_generic_rpc_handlers([chain])
     server.add_insecure_port(listen)
     await server.start()

@@ -201,7 +201,7 @@ async def installed(
                 listen,
                 parts.services(told.tracer),
                 chain,
-                reflected=False,
+                reflected=True,
                 drain=parts.sessions.drain,
                 drain_s=0,
             )
