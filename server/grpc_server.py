@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from server.interceptors.chain import Chain
+from server.reflecting import MethodsToo
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
@@ -87,7 +88,7 @@ async def grpc_server(
         names = [service.name for service in services]
         own = [health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME]
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-            reflection.aio.ReflectionServicer([*names, *own]), chain
+            reflection.aio.ReflectionServicer([*names, *own], MethodsToo()), chain
         )
     server.add_generic_rpc_handlers([chain])
     server.add_insecure_port(listen)

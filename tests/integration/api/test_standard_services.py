@@ -31,6 +31,23 @@ async def test_reflection_lists_the_services(installation: Installation) -> None
     assert set(OURS) <= {service.name for service in reply.list_services_response.service}
 
 
+@pytest.mark.parametrize(
+    ("symbol", "is_known"),
+    [
+        ("tollgate.v1.CallAuthorizationService.Charge", True),
+        ("tollgate.v1.ChargeRequest", True),
+        ("tollgate.v1.CallAuthorizationService.Nothing", False),
+        ("Nothing", False),
+    ],
+)
+async def test_reflection_finds_methods_by_name(
+    installation: Installation, symbol: str, is_known: bool
+) -> None:
+    reply = await reflected(installation, file_containing_symbol=symbol)
+    assert reply.HasField("file_descriptor_response") is is_known
+    assert reply.HasField("error_response") is not is_known
+
+
 @pytest.mark.parametrize("service", OURS)
 async def test_reflection_tells_all_that_a_client_needs_to_call_a_service(
     installation: Installation, service: str
