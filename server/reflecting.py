@@ -7,7 +7,7 @@ from google.protobuf.descriptor import FileDescriptor
 
 
 class MethodsToo:
-    """The default descriptor pool, which itself does not know methods by name; ghz asks for them."""
+    """The default descriptor pool, which does not know methods by name; ghz asks for them."""
 
     def __init__(self) -> None:
         self._pool = descriptor_pool.Default()
