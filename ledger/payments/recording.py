@@ -13,6 +13,7 @@ from ledger.payments.facts import Facts, State
 from ledger.payments.rate import returned_micros
 from ledger.payments.rows import top_up_of
 from ledger.payments.top_up import Notice, Recorded, TopUp, top_up_request
+from ledger.payments.unclaimed import keep, kept, lock_payment
 from ledger.pool import Connection
 from ledger.sql import statements
 
@@ -41,19 +42,25 @@ class MoneyIn(NamedTuple):
     reason: str
 
 
-async def record(connection: Connection, provider: str, notice: Notice) -> Recorded:
-    """Joins an event to what is known and moves the money that follows from it.
+async def record(connection: Connection, provider: str, notice: Notice) -> Recorded | None:
+    """Joins an event to what is known and moves the money that follows from it; None when it is
+    kept until its payment is known.
 
     Raises UnknownTopUp, PaymentMismatch; then nothing was changed.
     """
+    if notice.payment_ref:
+        await lock_payment(connection, provider, notice.payment_ref)
     top_up = await _lock(connection, provider, notice)
+    if top_up is None:
+        await keep(connection, provider, notice)
+        return None
     notice = _in_currency_of(top_up, notice)
     _compare(top_up, notice)
-    if not await connection.fetchval(
-        SQL["insert_event"], provider, notice.event_id, top_up.id, notice.kind
-    ):
+    if not await _note(connection, top_up, notice):
         return Recorded(top_up, 0, 0, is_new=False)
     facts = top_up.facts.joined(notice.facts)
+    if not top_up.payment_ref and notice.payment_ref:
+        facts = facts.joined(await _claim(connection, top_up, notice.payment_ref))
     version = await _credit_once(connection, top_up, facts)
     out_micros = returned_micros(
         top_up.credit_micros, top_up.pay_minor, facts.out_minor(top_up.pay_minor)
@@ -76,7 +83,31 @@ async def record(connection: Connection, provider: str, notice: Notice) -> Recor
     return Recorded(after, version, return_id, is_new=True)
 
 
-async def _lock(connection: Connection, provider: str, notice: Notice) -> TopUp:
+async def _note(connection: Connection, top_up: TopUp, notice: Notice) -> bool:
+    """Whether the event is new."""
+    return bool(
+        await connection.fetchval(
+            SQL["insert_event"], top_up.provider, notice.event_id, top_up.id, notice.kind
+        )
+    )
+
+
+async def _claim(connection: Connection, top_up: TopUp, payment_ref: str) -> Facts:
+    """What was told of a payment before it was known to be this top-up's."""
+    facts = Facts()
+    for early in await kept(connection, top_up.provider, payment_ref):
+        notice = _in_currency_of(top_up, early)
+        _compare(top_up, notice)
+        await _note(connection, top_up, notice)
+        facts = facts.joined(notice.facts)
+    return facts
+
+
+async def _lock(connection: Connection, provider: str, notice: Notice) -> TopUp | None:
+    """The top-up of an event; None for one that names only a payment which nobody knows.
+
+    Raises UnknownTopUp.
+    """
     if notice.top_up:
         row = await connection.fetchrow(SQL["lock_by_id"], provider, notice.top_up)
     elif notice.number:
@@ -85,9 +116,11 @@ async def _lock(connection: Connection, provider: str, notice: Notice) -> TopUp:
         row = await connection.fetchrow(SQL["lock_by_payment"], provider, notice.payment_ref)
     else:
         row = None
-    if row is None:
-        raise UnknownTopUp("there is no such top-up")
-    return top_up_of(row)
+    if row is not None:
+        return top_up_of(row)
+    if notice.payment_ref and not (notice.top_up or notice.number):
+        return None
+    raise UnknownTopUp("there is no such top-up")
 
 
 def _in_currency_of(top_up: TopUp, notice: Notice) -> Notice:

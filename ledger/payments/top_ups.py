@@ -123,13 +123,14 @@ class TopUps:
         async with reading(self._pool) as connection:
             return -(await connection.fetchval(SQL["find_receivable"], tenant) or 0)
 
-    async def record(self, provider: str, notice: Notice) -> Recorded:
-        """Takes note of a provider's event; one that comes again changes nothing.
+    async def record(self, provider: str, notice: Notice) -> Recorded | None:
+        """Takes note of a provider's event; one that comes again changes nothing. None: it names
+        only a payment that nobody knows yet, and is kept in case that is a top-up's.
 
         Raises UnknownTopUp, PaymentMismatch, BalanceOutOfRange; then nothing was changed.
         """
 
-        async def work(connection: Connection) -> Recorded:
+        async def work(connection: Connection) -> Recorded | None:
             return await record(connection, provider, notice)
 
         return await transact(self._pool, work)
@@ -176,6 +177,7 @@ class TopUps:
                 row = await connection.fetchrow(SQL["lock_by_id"], top_up.provider, top_up_id)
                 assert row is not None, "top-ups are never removed"
                 done = await record(connection, top_up.provider, check(top_up_of(row)))
+                assert done is not None, "it names its top-up"
                 return {"version": done.version, "return_id": done.return_id}
 
             response, is_new = await once(connection, request, note)

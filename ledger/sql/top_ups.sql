@@ -56,6 +56,25 @@ VALUES ($1, $2, $3, $4)
 ON CONFLICT (provider, event_id) DO NOTHING
 RETURNING true
 
+-- name: lock_payment
+SELECT pg_advisory_xact_lock(hashtextextended('payment/' || $1::text || '/' || $2::text, 0))
+
+-- name: keep_unclaimed
+INSERT INTO unclaimed_events (
+    provider, event_id, payment_ref, kind, facts, pay_minor, pay_currency
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (provider, event_id) DO NOTHING
+
+-- name: forget_unclaimed
+DELETE FROM unclaimed_events WHERE told_at < now() - interval '90 days'
+
+-- name: list_unclaimed
+SELECT event_id, kind, facts, pay_minor, pay_currency
+FROM unclaimed_events
+WHERE provider = $1 AND payment_ref = $2
+ORDER BY event_id
+
 -- name: update_top_up
 UPDATE top_ups
 SET facts = $2, state = $3, returned_micros = $4, provider_ref = $5, payment_ref = $6,

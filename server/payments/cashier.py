@@ -25,10 +25,11 @@ class Cashier:
     def __init__(self, top_ups: TopUps, applier: ChangeApplier, returner: Returner) -> None:
         self._top_ups, self._applier, self._returner = top_ups, applier, returner
 
-    async def take(self, provider: str, notice: Notice) -> Recorded:
-        """Takes note of an event. Raises what TopUps.record raises; then nothing was changed."""
+    async def take(self, provider: str, notice: Notice) -> Recorded | None:
+        """Takes note of an event. Answers and raises as TopUps.record does."""
         recorded = await self._top_ups.record(provider, notice)
-        await self.follow(recorded)
+        if recorded is not None:
+            await self.follow(recorded)
         return recorded
 
     async def follow(self, recorded: Recorded) -> None:

@@ -51,12 +51,17 @@ def _notice(
     thing = data.get("object") if isinstance(data, dict) else None
     if not isinstance(thing, dict):
         raise Malformed("data.object")
-    return read(event, thing, kind)
+    notice = read(event, thing, kind)
+    # Every payment of ours has an intent: charges without one are of something else.
+    names_nothing = notice is not None and not (notice.top_up or notice.payment_ref)
+    return None if names_nothing else notice
 
 
 def _session(event: Fields, session: Fields, kind: str) -> Notice | None:
-    """None for a session of something else that the account sells."""
-    top_up = _marked(session) or _text(session, "client_reference_id", "")
+    """None for a session of something else that the account sells. Ours are marked; what else
+    sells here may use client_reference_id for its own.
+    """
+    top_up = _marked(session)
     if not top_up or _text(session, "mode", "payment") != "payment":
         return None
     paid = kind in _PAID and session.get("payment_status") == "paid"

@@ -2,7 +2,7 @@
 
 | code | when |
 |---|---|
-| 200 | it was taken note of, now or before, or it tells nothing of a top-up |
+| 200 | it was taken note of, now or before, or it tells nothing of a top-up that is known |
 | 400 | it is not signed, too old, from the future, or cannot be read |
 | 403 | it is signed, but of another mode or account: test money on a live installation |
 | 404 | there is no such top-up, or the provider is not set up |
@@ -23,13 +23,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ledger.errors import LedgerUnavailable, NotAllowed, PaymentMismatch, UnknownTopUp
-from ledger.payments.top_up import Notice
+from ledger.payments.top_up import Notice, Recorded
 from server.metrics import ALARMS, WEBHOOKS
 from server.payments import robokassa, stripe_events, stripe_signature
 from server.payments.cashier import Cashier
 from server.payments.provider import ROBOKASSA, STRIPE
 
 MAX_BODY = 256 * 1024
+KEPT = "kept until its payment is known"
 
 log = structlog.get_logger(__name__)
 
@@ -87,9 +88,9 @@ class Webhooks:
             raise Refused(403, "mode")
         if event.account != self._stripe.account:
             raise Refused(403, "account")
-        if event.notice is not None:
-            await self._take(STRIPE, event.notice)
-        return "ok"
+        if event.notice is None or await self._take(STRIPE, event.notice):
+            return "ok"
+        return KEPT
 
     async def _from_robokassa(self, request: Request) -> str:
         if self._shop is None:
@@ -103,9 +104,9 @@ class Webhooks:
         await self._take(ROBOKASSA, result.notice())
         return f"OK{result.number}"
 
-    async def _take(self, provider: str, notice: Notice) -> None:
+    async def _take(self, provider: str, notice: Notice) -> Recorded | None:
         try:
-            await self._cashier.take(provider, notice)
+            return await self._cashier.take(provider, notice)
         except UnknownTopUp as error:
             raise Refused(404, "unknown_top_up") from error
         except PaymentMismatch as error:
@@ -130,7 +131,7 @@ def _guarded(
             ALARMS.labels(f"webhook_{refused.why}").inc()
             log.error("webhook is refused", provider=provider, why=refused.why)
             return PlainTextResponse(refused.why, status_code=refused.status)
-        WEBHOOKS.labels(provider, "taken").inc()
+        WEBHOOKS.labels(provider, "kept" if text is KEPT else "taken").inc()
         return PlainTextResponse(text)
 
     return endpoint

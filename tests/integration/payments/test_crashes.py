@@ -75,6 +75,7 @@ async def test_an_abort_at_any_statement_leaves_all_or_nothing(office: Office) -
         is_whole = (found.state, posted, events) == (pb.TOP_UP_STATE_SUCCEEDED, 1, 1)
         assert is_whole or (found.state, posted, events) == (pb.TOP_UP_STATE_PENDING, 0, 0), at
         recorded = await TopUps(pool).record("manual", notice)
+        assert recorded is not None
         assert recorded.is_new is not is_whole
     assert aborted > 8
     await office.installation.parts.applier.catch_up()

@@ -99,6 +99,7 @@ async def test_an_event_that_tells_nothing_of_a_payment_is_taken(office: Office)
     "fields",
     [
         {"metadata": {}, "client_reference_id": None},
+        {"metadata": {"cart": "7"}, "client_reference_id": "user_42"},
         {"metadata": None, "client_reference_id": None, "payment_intent": "pi_other"},
         {"mode": "subscription", "payment_intent": None},
         {"mode": "setup", "payment_intent": None, "amount_total": None, "currency": None},
