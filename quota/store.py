@@ -101,7 +101,9 @@ class ShardReader:
     async def _connected(self) -> AsyncIterator[Any]:
         try:
             if self._client is None:
-                self._client = await self._topology.client(self.shard)
+                client = await self._topology.client(self.shard)
+                # Another may have been quicker; what is not used yet has no connection.
+                self._client = self._client or client
             yield self._client
         except (RedisError, OSError) as error:
             await self.close()

@@ -68,6 +68,7 @@ async def test_what_is_owed_is_in_no_amount_and_paying_it_neither(office: Office
     top_up = await office.top_up()
     await office.tell(completed(top_up))
     await office.installation.adjust("acme", -7_000_000)
+    assert await settled(office) == (3_000_000, 0)  # now in the ledger, and so first in the history
     await office.tell(charge_refunded(top_up, PAID))
     assert await settled(office) == (0, 7_000_000)
     for micros in (5_000_000, 5_000_000):
