@@ -11,11 +11,14 @@ LedgerError
 │   ├── ApiKeyUnknown
 │   ├── OrganisationUnknown
 │   ├── DocumentUnknown
-│   └── UnknownTopUp
+│   ├── UnknownTopUp
+│   └── NotificationUnknown
 ├── TenantExists
 ├── RateMissing           no exchange rate is set for a day and pair of currencies
 ├── PaymentMismatch       a payment is not the one that was asked for
-├── WrongState            the state of a top-up does not allow it
+├── WrongState            the state of a top-up or notification does not allow it
+├── NoChannel             there is nobody to send a test to
+├── TooManyTests          more tests in an hour than are sent
 ├── NotAllowed            a value that the caller must change
 │   ├── TariffRejected        with the list of problems
 │   ├── UnknownMeter
@@ -85,6 +88,10 @@ class UnknownTopUp(NotKnown):
     """There is no such top-up."""
 
 
+class NotificationUnknown(NotKnown):
+    """The tenant has no such notification."""
+
+
 class ApiKeyUnknown(NotKnown):
     """There is no such API key."""
 
@@ -112,7 +119,15 @@ class PaymentMismatch(LedgerError):
 
 
 class WrongState(LedgerError):
-    """The state of a top-up does not allow what was asked; nothing was changed."""
+    """The state of a top-up or notification does not allow what was asked; nothing was changed."""
+
+
+class NoChannel(LedgerError):
+    """No channel of the tenant is on: there is nobody to send a test to."""
+
+
+class TooManyTests(LedgerError):
+    """The tenant sent as many tests within an hour as may be sent."""
 
 
 class NotAllowed(LedgerError):

@@ -77,6 +77,7 @@ from server.interceptors.overload import Limiter, Overload
 from server.interceptors.principal import ADMIN
 from server.interceptors.tracing import Tracing
 from server.metrics import ALARMS
+from server.notifications.parts import Notifying
 from server.payments.parts import Payments
 from server.saturation import watch
 from server.settings import Misconfigured, Settings
@@ -180,6 +181,7 @@ class Parts:
             self.store, self.readers, self.tenants, self.directory, self.keeper
         )
         self.payments = Payments(settings, pool, self.store, self.applier)
+        self.notifying = Notifying(settings, pool)
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -257,6 +259,7 @@ class Parts:
             self._history_desks(),
             self.payments.desk(debits),
             self.payments.rates,
+            self.notifying.desk(debits),
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from ledger.documents.seller import Seller
 from quota.timing import Timing
 from server.documents.selling import wrong_settings
+from server.notifications.settings import ChannelSettings
 from server.payments.settings import PaymentSettings, Secret, blank_is_none
 
 PREFIX = "TOLLGATE_"
@@ -31,7 +32,7 @@ Listen = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
 Place = Annotated[Path | None, BeforeValidator(blank_is_none)]
 
 
-class Settings(PaymentSettings):
+class Settings(PaymentSettings, ChannelSettings):
     """Every setting, as TOLLGATE_<NAME>. Durations and amounts carry their unit in the name."""
 
     model_config = SettingsConfigDict(

@@ -11,10 +11,13 @@ from server.errors import (
     InvalidFields,
     KeyReused,
     NotFound,
+    Overloaded,
     StoreUnavailable,
     TenantUnknown,
     Violation,
 )
+
+TEST_AGAIN_MS = 360_000
 
 
 def _invalid(field: str, reason: str) -> Callable[[Exception], Failure]:
@@ -72,6 +75,9 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     ),
     ledger.TariffUnknown: lambda _: NotFound("UNKNOWN_TARIFF", "there is no such tariff"),
     ledger.UnknownTopUp: lambda _: NotFound("UNKNOWN_TOP_UP", "the tenant has no such top-up"),
+    ledger.NotificationUnknown: lambda error: NotFound("UNKNOWN_NOTIFICATION", str(error)),
+    ledger.NoChannel: lambda error: FailedPrecondition("NO_CHANNEL", str(error)),
+    ledger.TooManyTests: lambda error: Overloaded(TEST_AGAIN_MS, str(error)),
     ledger.RateMissing: _rate_missing,
     ledger.WrongState: lambda error: FailedPrecondition("WRONG_STATE", str(error)),
     ledger.PaymentMismatch: lambda error: FailedPrecondition("PAYMENT_MISMATCH", str(error)),

@@ -13,7 +13,9 @@ from server.billing.keys import KeyDesk
 from server.billing.organisations import OrganisationDesk
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
-from server.interceptors.principal import current_principal
+from server.interceptors.principal import TENANT, current_principal
+from server.notifications.desk import NotificationDesk
+from server.notifications.methods import NotificationMethods
 from server.payments.desk import TopUpDesk
 from server.payments.methods import PaymentMethods
 from server.payments.rates import RateDesk
@@ -24,7 +26,11 @@ OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 
 
 class BillingService(
-    DocumentMethods, HistoryMethods, PaymentMethods, pb_grpc.BillingServiceServicer
+    DocumentMethods,
+    HistoryMethods,
+    NotificationMethods,
+    PaymentMethods,
+    pb_grpc.BillingServiceServicer,
 ):
     """Translates; decides nothing."""
 
@@ -41,12 +47,14 @@ class BillingService(
         history: HistoryDesks,
         top_ups: TopUpDesk,
         rates: RateDesk,
+        notifications: NotificationDesk,
     ) -> None:
         DocumentMethods.__init__(self, organisations, documents)
         self._tenants, self._balances, self._tariffs = tenants, balances, tariffs
         self._calls, self._keys, self._auditor = calls, keys, auditor
         self._history = history
         self._top_ups, self._rates = top_ups, rates
+        self._notifications = notifications
 
     async def CreateTenant(
         self, request: pb.CreateTenantRequest, context: Any
@@ -67,8 +75,9 @@ class BillingService(
     async def UpdateTenant(
         self, request: pb.UpdateTenantRequest, context: Any
     ) -> pb.UpdateTenantResponse:
-        current_principal().require(request.tenant.tenant_id)
-        return await self._tenants.update(request)
+        principal = current_principal()
+        principal.require(request.tenant.tenant_id)
+        return await self._tenants.update(request, by_tenant=principal.role == TENANT)
 
     async def GetBalance(
         self, request: pb.GetBalanceRequest, context: Any

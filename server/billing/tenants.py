@@ -9,10 +9,13 @@ from ledger.tenants import Tenants
 from server.background.applying import ChangeApplier
 from server.billing.form import CURRENCY, Form
 from server.billing.pending_debits import PendingDebits
+from server.errors import PermissionDenied
 from server.paging import page_size, position, token
 from tollgate.v1 import billing_pb2 as pb
 
 PLAIN_PATHS = frozenset({"name", "time_zone", "tariff", "suspended"})
+# What a tenant sets itself: everything that bounds it, but not how much it may owe.
+TENANTS_OWN = frozenset(f"limits.{name}" for name in LIMIT_NAMES) - {"limits.credit_limit_micros"}
 
 
 class TenantDesk:
@@ -65,9 +68,15 @@ class TenantDesk:
             next_page_token=token(tenants[-1].id) if len(tenants) == size else "",
         )
 
-    async def update(self, request: pb.UpdateTenantRequest) -> pb.UpdateTenantResponse:
-        """Changes what the mask names, and applies it to running calls."""
+    async def update(
+        self, request: pb.UpdateTenantRequest, *, by_tenant: bool
+    ) -> pb.UpdateTenantResponse:
+        """Changes what the mask names, and applies it to running calls. A tenant's own key may
+        change what protects the tenant. Raises PermissionDenied.
+        """
         changes = _changes(request)
+        if by_tenant and not TENANTS_OWN.issuperset(request.update_mask.paths):
+            raise PermissionDenied
         await self._debits.require_unused(request.tenant.tenant_id, request.request_id)
         tenant = await self._tenants.update(request.request_id, request.tenant.tenant_id, changes)
         await self._applier.apply(tenant.id, tenant.version)

@@ -5,6 +5,7 @@ import warnings
 
 from tollgate.v1 import billing_pb2 as tollgate_dot_v1_dot_billing__pb2
 from tollgate.v1 import history_pb2 as tollgate_dot_v1_dot_history__pb2
+from tollgate.v1 import notifications_pb2 as tollgate_dot_v1_dot_notifications__pb2
 from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
 from tollgate.v1 import payments_pb2 as tollgate_dot_v1_dot_payments__pb2
 
@@ -230,6 +231,36 @@ class BillingServiceStub(object):
                 request_serializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.FromString,
                 _registered_method=True)
+        self.GetNotificationSettings = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetNotificationSettings',
+                request_serializer=tollgate_dot_v1_dot_notifications__pb2.GetNotificationSettingsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_notifications__pb2.GetNotificationSettingsResponse.FromString,
+                _registered_method=True)
+        self.UpdateNotificationSettings = channel.unary_unary(
+                '/tollgate.v1.BillingService/UpdateNotificationSettings',
+                request_serializer=tollgate_dot_v1_dot_notifications__pb2.UpdateNotificationSettingsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_notifications__pb2.UpdateNotificationSettingsResponse.FromString,
+                _registered_method=True)
+        self.RotateWebhookSecret = channel.unary_unary(
+                '/tollgate.v1.BillingService/RotateWebhookSecret',
+                request_serializer=tollgate_dot_v1_dot_notifications__pb2.RotateWebhookSecretRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_notifications__pb2.RotateWebhookSecretResponse.FromString,
+                _registered_method=True)
+        self.SendTestNotification = channel.unary_unary(
+                '/tollgate.v1.BillingService/SendTestNotification',
+                request_serializer=tollgate_dot_v1_dot_notifications__pb2.SendTestNotificationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_notifications__pb2.SendTestNotificationResponse.FromString,
+                _registered_method=True)
+        self.ListNotifications = channel.unary_unary(
+                '/tollgate.v1.BillingService/ListNotifications',
+                request_serializer=tollgate_dot_v1_dot_notifications__pb2.ListNotificationsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_notifications__pb2.ListNotificationsResponse.FromString,
+                _registered_method=True)
+        self.RetryNotification = channel.unary_unary(
+                '/tollgate.v1.BillingService/RetryNotification',
+                request_serializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationResponse.FromString,
+                _registered_method=True)
 
 
 class BillingServiceServicer(object):
@@ -261,7 +292,9 @@ class BillingServiceServicer(object):
 
     def UpdateTenant(self, request, context):
         """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
-        calls too. A new time zone starts at the next midnight of the old one.
+        calls too. A new time zone starts at the next midnight of the old one. A tenant's own key may
+        change the limits that protect the tenant: each of them but limits.credit_limit_micros, named
+        one by one; anything else is PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -524,6 +557,50 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNotificationSettings(self, request, context):
+        """Reads whom a tenant is told by of which events, and which channels the installation can use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateNotificationSettings(self, request, context):
+        """Changes whom to tell of what. The first webhook_url makes the secret that signs posts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateWebhookSecret(self, request, context):
+        """Makes a new secret that signs posts; the old one signs beside it for a day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendTestNotification(self, request, context):
+        """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
+        on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNotifications(self, request, context):
+        """Lists a tenant's notifications, the newest first, and what became of each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryNotification(self, request, context):
+        """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
+        reason WRONG_STATE, when it is not dead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -716,6 +793,36 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.ListExchangeRates,
                     request_deserializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.SerializeToString,
+            ),
+            'GetNotificationSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNotificationSettings,
+                    request_deserializer=tollgate_dot_v1_dot_notifications__pb2.GetNotificationSettingsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_notifications__pb2.GetNotificationSettingsResponse.SerializeToString,
+            ),
+            'UpdateNotificationSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateNotificationSettings,
+                    request_deserializer=tollgate_dot_v1_dot_notifications__pb2.UpdateNotificationSettingsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_notifications__pb2.UpdateNotificationSettingsResponse.SerializeToString,
+            ),
+            'RotateWebhookSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateWebhookSecret,
+                    request_deserializer=tollgate_dot_v1_dot_notifications__pb2.RotateWebhookSecretRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_notifications__pb2.RotateWebhookSecretResponse.SerializeToString,
+            ),
+            'SendTestNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTestNotification,
+                    request_deserializer=tollgate_dot_v1_dot_notifications__pb2.SendTestNotificationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_notifications__pb2.SendTestNotificationResponse.SerializeToString,
+            ),
+            'ListNotifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotifications,
+                    request_deserializer=tollgate_dot_v1_dot_notifications__pb2.ListNotificationsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_notifications__pb2.ListNotificationsResponse.SerializeToString,
+            ),
+            'RetryNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryNotification,
+                    request_deserializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1747,6 +1854,168 @@ class BillingService(object):
             '/tollgate.v1.BillingService/ListExchangeRates',
             tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesRequest.SerializeToString,
             tollgate_dot_v1_dot_payments__pb2.ListExchangeRatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNotificationSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetNotificationSettings',
+            tollgate_dot_v1_dot_notifications__pb2.GetNotificationSettingsRequest.SerializeToString,
+            tollgate_dot_v1_dot_notifications__pb2.GetNotificationSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateNotificationSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/UpdateNotificationSettings',
+            tollgate_dot_v1_dot_notifications__pb2.UpdateNotificationSettingsRequest.SerializeToString,
+            tollgate_dot_v1_dot_notifications__pb2.UpdateNotificationSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateWebhookSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/RotateWebhookSecret',
+            tollgate_dot_v1_dot_notifications__pb2.RotateWebhookSecretRequest.SerializeToString,
+            tollgate_dot_v1_dot_notifications__pb2.RotateWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendTestNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SendTestNotification',
+            tollgate_dot_v1_dot_notifications__pb2.SendTestNotificationRequest.SerializeToString,
+            tollgate_dot_v1_dot_notifications__pb2.SendTestNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/ListNotifications',
+            tollgate_dot_v1_dot_notifications__pb2.ListNotificationsRequest.SerializeToString,
+            tollgate_dot_v1_dot_notifications__pb2.ListNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/RetryNotification',
+            tollgate_dot_v1_dot_notifications__pb2.RetryNotificationRequest.SerializeToString,
+            tollgate_dot_v1_dot_notifications__pb2.RetryNotificationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tollgate.v1 import billing_pb2 as _billing_pb2
 from tollgate.v1 import history_pb2 as _history_pb2
+from tollgate.v1 import notifications_pb2 as _notifications_pb2
 from tollgate.v1 import organisations_pb2 as _organisations_pb2
 from tollgate.v1 import payments_pb2 as _payments_pb2
 import abc as _abc_1
@@ -47,7 +48,9 @@ class BillingServiceStub:
     """Lists tenants by id."""
     UpdateTenant: _grpc.UnaryUnaryMultiCallable[_billing_pb2.UpdateTenantRequest, _billing_pb2.UpdateTenantResponse]
     """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
-    calls too. A new time zone starts at the next midnight of the old one.
+    calls too. A new time zone starts at the next midnight of the old one. A tenant's own key may
+    change the limits that protect the tenant: each of them but limits.credit_limit_micros, named
+    one by one; anything else is PERMISSION_DENIED.
     """
     GetBalance: _grpc.UnaryUnaryMultiCallable[_billing_pb2.GetBalanceRequest, _billing_pb2.GetBalanceResponse]
     """Reads the live balance."""
@@ -146,6 +149,22 @@ class BillingServiceStub:
     """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
     ListExchangeRates: _grpc.UnaryUnaryMultiCallable[_payments_pb2.ListExchangeRatesRequest, _payments_pb2.ListExchangeRatesResponse]
     """Lists the exchange rates, the newest day first."""
+    GetNotificationSettings: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.GetNotificationSettingsRequest, _notifications_pb2.GetNotificationSettingsResponse]
+    """Reads whom a tenant is told by of which events, and which channels the installation can use."""
+    UpdateNotificationSettings: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.UpdateNotificationSettingsRequest, _notifications_pb2.UpdateNotificationSettingsResponse]
+    """Changes whom to tell of what. The first webhook_url makes the secret that signs posts."""
+    RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.RotateWebhookSecretRequest, _notifications_pb2.RotateWebhookSecretResponse]
+    """Makes a new secret that signs posts; the old one signs beside it for a day."""
+    SendTestNotification: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.SendTestNotificationRequest, _notifications_pb2.SendTestNotificationResponse]
+    """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
+    on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+    """
+    ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
+    """Lists a tenant's notifications, the newest first, and what became of each."""
+    RetryNotification: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.RetryNotificationRequest, _notifications_pb2.RetryNotificationResponse]
+    """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
+    reason WRONG_STATE, when it is not dead.
+    """
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
@@ -163,7 +182,9 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Lists tenants by id."""
     UpdateTenant: _aio.UnaryUnaryMultiCallable[_billing_pb2.UpdateTenantRequest, _billing_pb2.UpdateTenantResponse]  # type: ignore[assignment]
     """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
-    calls too. A new time zone starts at the next midnight of the old one.
+    calls too. A new time zone starts at the next midnight of the old one. A tenant's own key may
+    change the limits that protect the tenant: each of them but limits.credit_limit_micros, named
+    one by one; anything else is PERMISSION_DENIED.
     """
     GetBalance: _aio.UnaryUnaryMultiCallable[_billing_pb2.GetBalanceRequest, _billing_pb2.GetBalanceResponse]  # type: ignore[assignment]
     """Reads the live balance."""
@@ -262,6 +283,22 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Sets an exchange rate from a day on; top-ups keep the rate they were pinned to."""
     ListExchangeRates: _aio.UnaryUnaryMultiCallable[_payments_pb2.ListExchangeRatesRequest, _payments_pb2.ListExchangeRatesResponse]  # type: ignore[assignment]
     """Lists the exchange rates, the newest day first."""
+    GetNotificationSettings: _aio.UnaryUnaryMultiCallable[_notifications_pb2.GetNotificationSettingsRequest, _notifications_pb2.GetNotificationSettingsResponse]  # type: ignore[assignment]
+    """Reads whom a tenant is told by of which events, and which channels the installation can use."""
+    UpdateNotificationSettings: _aio.UnaryUnaryMultiCallable[_notifications_pb2.UpdateNotificationSettingsRequest, _notifications_pb2.UpdateNotificationSettingsResponse]  # type: ignore[assignment]
+    """Changes whom to tell of what. The first webhook_url makes the secret that signs posts."""
+    RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RotateWebhookSecretRequest, _notifications_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
+    """Makes a new secret that signs posts; the old one signs beside it for a day."""
+    SendTestNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.SendTestNotificationRequest, _notifications_pb2.SendTestNotificationResponse]  # type: ignore[assignment]
+    """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
+    on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+    """
+    ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
+    """Lists a tenant's notifications, the newest first, and what became of each."""
+    RetryNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RetryNotificationRequest, _notifications_pb2.RetryNotificationResponse]  # type: ignore[assignment]
+    """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
+    reason WRONG_STATE, when it is not dead.
+    """
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Manages everything around the calls. Every mutation carries a request_id: a repeat with the
@@ -300,7 +337,9 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_billing_pb2.UpdateTenantResponse, _abc.Awaitable[_billing_pb2.UpdateTenantResponse]]:
         """Changes limits, time zone, tariff, name or suspension; takes effect at once, for running
-        calls too. A new time zone starts at the next midnight of the old one.
+        calls too. A new time zone starts at the next midnight of the old one. A tenant's own key may
+        change the limits that protect the tenant: each of them but limits.credit_limit_micros, named
+        one by one; anything else is PERMISSION_DENIED.
         """
 
     @_abc_1.abstractmethod
@@ -603,5 +642,57 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_pb2.ListExchangeRatesResponse, _abc.Awaitable[_payments_pb2.ListExchangeRatesResponse]]:
         """Lists the exchange rates, the newest day first."""
+
+    @_abc_1.abstractmethod
+    def GetNotificationSettings(
+        self,
+        request: _notifications_pb2.GetNotificationSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.GetNotificationSettingsResponse, _abc.Awaitable[_notifications_pb2.GetNotificationSettingsResponse]]:
+        """Reads whom a tenant is told by of which events, and which channels the installation can use."""
+
+    @_abc_1.abstractmethod
+    def UpdateNotificationSettings(
+        self,
+        request: _notifications_pb2.UpdateNotificationSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.UpdateNotificationSettingsResponse, _abc.Awaitable[_notifications_pb2.UpdateNotificationSettingsResponse]]:
+        """Changes whom to tell of what. The first webhook_url makes the secret that signs posts."""
+
+    @_abc_1.abstractmethod
+    def RotateWebhookSecret(
+        self,
+        request: _notifications_pb2.RotateWebhookSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_notifications_pb2.RotateWebhookSecretResponse]]:
+        """Makes a new secret that signs posts; the old one signs beside it for a day."""
+
+    @_abc_1.abstractmethod
+    def SendTestNotification(
+        self,
+        request: _notifications_pb2.SendTestNotificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.SendTestNotificationResponse, _abc.Awaitable[_notifications_pb2.SendTestNotificationResponse]]:
+        """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
+        on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+        """
+
+    @_abc_1.abstractmethod
+    def ListNotifications(
+        self,
+        request: _notifications_pb2.ListNotificationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListNotificationsResponse, _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]]:
+        """Lists a tenant's notifications, the newest first, and what became of each."""
+
+    @_abc_1.abstractmethod
+    def RetryNotification(
+        self,
+        request: _notifications_pb2.RetryNotificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.RetryNotificationResponse, _abc.Awaitable[_notifications_pb2.RetryNotificationResponse]]:
+        """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
+        reason WRONG_STATE, when it is not dead.
+        """
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -13,6 +13,7 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from server.billing.tenants import TENANTS_OWN
 from server.interceptors.permissions import ALLOWED
 from server.interceptors.principal import TENANT
 from tests.integration.api.client import SERVICES, Told, told
@@ -23,6 +24,7 @@ from tests.unit.documents.samples import COMPANY, SELLER
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import history_pb2 as history
+from tollgate.v1 import notifications_pb2 as notifications
 from tollgate.v1 import organisations_pb2 as pb_documents
 from tollgate.v1 import payments_pb2 as payments
 
@@ -118,7 +120,9 @@ async def test_a_gateway_key_administers_nothing(installation: Installation) -> 
         assert await client.told(request_for(method, "acme")) == DENIED, method.name
 
 
-async def test_a_tenants_own_key_only_looks(installation: Installation) -> None:
+async def test_a_tenants_own_key_moves_no_money_and_does_not_decide_what_it_may_owe(
+    installation: Installation,
+) -> None:
     await installation.tenant("acme", balance=100_000)
     gateway = Gateway(installation.admin)
     await gateway.accepted()
@@ -134,8 +138,30 @@ async def test_a_tenants_own_key_only_looks(installation: Installation) -> None:
         billing.AdjustBalanceRequest(
             request_id="r", tenant_id="acme", amount_micros=5, reason="mine"
         ),
+        limiting("limits.credit_limit_micros", credit_limit_micros=5),
+        limiting("limits", daily_cap_micros=5),
+        limiting("suspended"),
+        limiting("limits.daily_cap_micros", "tariff"),
     ):
         assert await client.told(request) == DENIED
+
+
+def limiting(*paths: str, **limits: int) -> billing.UpdateTenantRequest:
+    tenant = billing.Tenant(tenant_id="acme", tariff="clock", limits=billing.Limits(**limits))
+    request = billing.UpdateTenantRequest(request_id=fresh_id(), tenant=tenant)
+    request.update_mask.paths.extend(paths)
+    return request
+
+
+async def test_a_tenants_own_key_sets_the_limits_that_protect_it(
+    installation: Installation,
+) -> None:
+    await installation.tenant("acme", balance=100_000)
+    client = await installation.client("tenant:acme")
+    for name in TENANTS_OWN:
+        changed = await client(limiting(name, **{name.removeprefix("limits."): 7_000}))
+        assert getattr(changed.tenant.limits, name.removeprefix("limits.")) == 7_000
+    assert (await installation.balance("acme")).daily_cap_micros == 7_000
 
 
 async def test_every_key_that_is_made_is_taken(installation: Installation) -> None:
@@ -208,6 +234,21 @@ LOOKS: dict[str, dict[str, Any]] = {
     "CreateTopUp": {"request_id": "r5", "credit_amount_micros": 10_000_000},
     "GetTopUp": {},
     "ListTopUps": {},
+    "UpdateTenant": {
+        "request_id": "r6",
+        "tenant": {"limits": {"daily_cap_micros": 5_000_000}},
+        "update_mask": {"paths": ["limits.daily_cap_micros"]},
+    },
+    "GetNotificationSettings": {},
+    "UpdateNotificationSettings": {
+        "request_id": "r7",
+        "settings": {"telegram_chat_id": "123"},
+        "update_mask": {"paths": ["telegram_chat_id"]},
+    },
+    "RotateWebhookSecret": {"request_id": "r8"},
+    "SendTestNotification": {"request_id": "r9"},
+    "ListNotifications": {},
+    "RetryNotification": {"request_id": "r10"},
 }
 FOR_TENANTS = [
     method
@@ -226,7 +267,7 @@ async def test_what_a_tenant_is_shown_of_itself_holds_nothing_of_another(
 
 
 async def belongings(installation: Installation, tenant_id: str, mark: str) -> dict[str, str]:
-    """Ids of an organisation, a document and a top-up."""
+    """Ids of an organisation, a document, a top-up and a dead notification."""
     requisites = pb_documents.Organisation(**asdict(replace(COMPANY, name=mark)))
     made = await installation.admin(
         pb_documents.CreateOrganisationRequest(
@@ -250,7 +291,18 @@ async def belongings(installation: Installation, tenant_id: str, mark: str) -> d
             credit_amount_micros=10_000_000,
         )
     )
+    settings = notifications.NotificationSettings(emails=[f"{mark}@example.com"])
+    update = notifications.UpdateNotificationSettingsRequest(
+        request_id=fresh_id(), tenant_id=tenant_id, settings=settings
+    )
+    update.update_mask.paths.append("emails")
+    await installation.admin(update)
+    sent = await installation.admin(
+        notifications.SendTestNotificationRequest(request_id=fresh_id(), tenant_id=tenant_id)
+    )
+    await installation.ledger("UPDATE notifications SET state = 'dead'")
     return {
+        "notification_id": sent.notifications[0].notification_id,
         "organisation_id": organisation_id,
         "document_id": issued.document.document_id,
         "top_up_id": begun.top_up.top_up_id,

@@ -1,0 +1,1 @@
+"""What tenants are told: events, whom to tell of them, and the durable queue between."""

@@ -1,0 +1,1 @@
+"""What tenants are told: the messages, the channels they go by, and the RPCs around them."""

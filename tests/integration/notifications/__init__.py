@@ -1,0 +1,1 @@
+"""Notifications on real stores, a real mail server and real HTTP servers."""
