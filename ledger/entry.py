@@ -69,7 +69,7 @@ class ForcedReturn(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """A line that a tenant crossed: low_balance, balance_exhausted or daily_cap_reached."""
+    """A line that a tenant crossed: `kind` is one of `CROSSINGS`."""
 
     n: int
     tenant: str
@@ -89,7 +89,7 @@ class Aside(NamedTuple):
 
 Entry = SettledCall | PostedDebit | ForcedReturn | Crossing | Aside
 
-CROSSINGS = frozenset({"low_balance", "balance_exhausted", "daily_cap_reached"})
+CROSSINGS = frozenset({"low_balance", "balance_exhausted", "daily_cap_reached", "daily_cap_lifted"})
 
 
 class Deed(IntEnum):

@@ -69,6 +69,7 @@ class Event(IntEnum):
     LOW_BALANCE = 3
     BALANCE_EXHAUSTED = 4
     DAILY_CAP_REACHED = 5
+    DAILY_CAP_LIFTED = 6
 
 
 class Change(IntEnum):

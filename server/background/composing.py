@@ -18,6 +18,7 @@ _CROSSINGS = {
     Event.LOW_BALANCE: "low_balance",
     Event.BALANCE_EXHAUSTED: "balance_exhausted",
     Event.DAILY_CAP_REACHED: "daily_cap_reached",
+    Event.DAILY_CAP_LIFTED: "daily_cap_lifted",
 }
 
 

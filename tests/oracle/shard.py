@@ -213,25 +213,42 @@ class OracleShard:
         account.balance += operation.credit
         self.ledger[operation.tenant] += operation.credit
         account.version = operation.version
-        before = (account.credit_limit, account.daily_cap)
+        before = replace(account)
         if operation.has_settings:
             for name in SETTINGS:
                 setattr(account, name, getattr(operation, name))
         if operation.profile:
             account.profile, account.profile_version = operation.profile, operation.version
-        self._rearm(account, operation.credit > 0, *before)
+        self._rearm(account, operation.credit > 0, before)
+        self._lift(operation.tenant, account, before.daily_cap)
         return DONE
 
     @staticmethod
-    def _rearm(account: Account, credited: bool, credit_limit: int, daily_cap: int) -> None:
+    def _rearm(account: Account, credited: bool, before: Account) -> None:
         threshold = account.low_balance_threshold
-        if threshold == NONE or account.balance >= threshold:
+        above = account.balance - threshold
+        moved = threshold != before.low_balance_threshold
+        if threshold == NONE or (credited and 10 * above > threshold) or (moved and above >= 0):
             account.low_sent = False
-        changed = credited or account.credit_limit != credit_limit
+        changed = credited or account.credit_limit != before.credit_limit
         if changed and account.balance + account.credit_limit > 0:
             account.exhausted_sent = False
-        if account.daily_cap != daily_cap:
-            account.cap_sent_on = ""
+
+    def _lift(self, tenant: str, account: Account, cap_before: int) -> None:
+        """A cap that was reached, raised or removed, and leaves something of the day it was."""
+        cap = account.daily_cap
+        rose = NONE not in (cap, cap_before) and cap > cap_before
+        removed = cap == NONE != cap_before
+        if not account.cap_sent_on or not (rose or removed):
+            return
+        day = account.cap_sent_on
+        spent = self._spent(tenant, day) if day in self.dates else 0
+        if removed or cap > spent:
+            self._tell_lifted(tenant, account, spent)
+
+    def _tell_lifted(self, tenant: str, account: Account, spent: int) -> None:
+        account.cap_sent_on = ""
+        self._write_crossing(tenant, Event.DAILY_CAP_LIFTED, spent, account.daily_cap)
 
     def _repair(self, operation: Repair) -> Result:
         account = self.accounts[operation.tenant]
@@ -625,6 +642,8 @@ class OracleShard:
         cap = account.daily_cap
         if till is None or cap == NONE or account.cap_sent_on == till.today:
             return
+        if account.cap_sent_on:
+            self._tell_lifted(tenant, account, till.spend)
         if cap - till.spend < shortest:
             account.cap_sent_on = till.today
             self._write_crossing(tenant, Event.DAILY_CAP_REACHED, till.spend, cap)

@@ -33,6 +33,7 @@ from quota.operation import (
     Sweep,
     Verdict,
 )
+from quota.outbox import CrossingEntry
 from tests.oracle.coverage import Coverage, event_of
 from tests.oracle.histories import Batch, dates_around, generate
 from tests.oracle.invariants import invariants
@@ -329,3 +330,101 @@ def test_crossings_are_told_once_and_before_the_settlement() -> None:
     bench.settle("call", 680, 70_000)
     events = [event_of(entry) for entry in bench.shard.outbox]
     assert events == [Event.LOW_BALANCE, Event.BALANCE_EXHAUSTED, Event.SETTLED]
+
+
+def low_balances(bench: Bench) -> int:
+    """How often the low balance was told."""
+    return [event_of(entry) for entry in bench.shard.outbox].count(Event.LOW_BALANCE)
+
+
+def take(bench: Bench, key: str, amount: int) -> None:
+    """Takes money by a debit."""
+    assert bench.do(Debit("anna", key, amount, b"d", b"")).code == Code.OK
+
+
+def test_a_balance_that_swings_around_its_threshold_is_told_of_once() -> None:
+    bench = Bench(balance=510, low_balance_threshold=500)
+    take(bench, "!1", 20)
+    for version in range(2, 6):  # to 550 each time, a tenth above and no more
+        balance = bench.account.balance
+        bench.do(Apply("anna", version, 550 - balance, 0, 0, 0, 0, 0, 0, 0, ""))
+        take(bench, f"!{version}", 60)
+    assert low_balances(bench) == 1
+    bench.do(Apply("anna", 6, 61, 0, 0, 0, 0, 0, 0, 0, ""))
+    take(bench, "!6", 60)
+    assert low_balances(bench) == 2
+
+
+def test_what_comes_back_by_corrections_and_returns_does_not_arm_the_low_balance_again() -> None:
+    bench = Bench(balance=1_000, low_balance_threshold=500)
+    for number in range(1, 3):
+        bench.authorize(f"call-{number}")
+        bench.charge(f"call-{number}", 600, 60_000)
+        n = bench.settle(f"call-{number}", 0, 60_000, corrects_usage=1).n
+        assert (bench.account.balance, low_balances(bench)) == (1_000, 1)
+        assert n == number + 1
+    bench.authorize("posted")
+    n = bench.settle("posted", 600, 60_000).n
+    for entry in range(1, n):
+        bench.do(Confirm("anna", "", entry, 0, Verdict.POSTED))
+    bench.do(Confirm("anna", "posted", n, 600, Verdict.RETURNED))
+    assert bench.account.balance == 1_000
+    take(bench, "!1", 600)
+    assert low_balances(bench) == 0  # the first was confirmed and is gone; there is no second
+
+
+def test_another_threshold_is_another_line() -> None:
+    bench = Bench(balance=600, low_balance_threshold=500)
+    take(bench, "!1", 200)
+    bench.do(Apply("anna", 2, 0, 1, 0, NONE, NONE, NONE, 300, 0, ""))
+    take(bench, "!2", 101)
+    assert low_balances(bench) == 2
+
+
+def cap_events(bench: Bench) -> list[tuple[Event, int, int]]:
+    """What was told of the daily cap: event, spend, cap."""
+    crossings = [entry for entry in bench.shard.outbox if isinstance(entry, CrossingEntry)]
+    return [(entry.event, entry.value, entry.line) for entry in crossings]
+
+
+def with_cap(version: int, cap: int) -> Apply:
+    """A change to another daily cap."""
+    return Apply("anna", version, 0, 1, 0, cap, NONE, NONE, NONE, 0, "")
+
+
+def test_a_cap_that_is_raised_above_what_was_spent_is_told_as_lifted_at_once() -> None:
+    bench = Bench(balance=10_000, daily_cap=300)
+    bench.authorize("call")
+    bench.charge("call", 300, 30_000)
+    bench.do(with_cap(2, 200))
+    bench.do(with_cap(3, 300))
+    assert cap_events(bench) == [(Event.DAILY_CAP_REACHED, 300, 300)]
+    bench.do(with_cap(4, 301))
+    assert cap_events(bench)[1:] == [(Event.DAILY_CAP_LIFTED, 300, 301)]
+    bench.charge("call", 301, 30_000)
+    assert cap_events(bench)[2:] == [(Event.DAILY_CAP_REACHED, 301, 301)]
+    bench.do(with_cap(5, NONE))
+    assert cap_events(bench)[3:] == [(Event.DAILY_CAP_LIFTED, 301, NONE)]
+
+
+def test_a_cap_is_told_as_lifted_by_the_first_money_of_another_day() -> None:
+    bench = Bench(balance=10_000, daily_cap=300)
+    bench.now_ms = MIDNIGHT_MS - 1
+    bench.authorize("call")
+    bench.charge("call", 300, 30_000)
+    bench.now_ms = MIDNIGHT_MS
+    bench.charge("call", 300, 31_000)
+    assert cap_events(bench)[1:] == []
+    bench.charge("call", 320, 32_000)
+    bench.charge("call", 340, 34_000)
+    assert cap_events(bench)[1:] == [(Event.DAILY_CAP_LIFTED, 20, 300)]
+
+
+def test_what_comes_back_does_not_lift_a_cap() -> None:
+    bench = Bench(balance=10_000, daily_cap=300)
+    bench.authorize("call")
+    bench.charge("call", 300, 30_000)
+    bench.settle("call", 100, 30_000, corrects_usage=1)
+    bench.authorize("next")
+    bench.charge("next", 200, 30_000)
+    assert [event for event, *_ in cap_events(bench)] == [Event.DAILY_CAP_REACHED]

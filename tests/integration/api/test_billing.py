@@ -302,6 +302,17 @@ async def test_crossings_are_recorded_once(installation: Installation) -> None:
     assert found[0] == "low_balance"
 
 
+async def test_a_lifted_cap_is_recorded(installation: Installation) -> None:
+    await installation.tenant(balance=200_000, daily_cap_micros=99_000)
+    gateway = Gateway(installation.admin)
+    await gateway.accepted()
+    await gateway.charge("c1", 99)
+    await installation.update("acme", daily_cap_micros=150_000)
+    await installation.settled_down()
+    kinds = "SELECT array_agg(kind ORDER BY n) FROM events WHERE tenant = 'acme'"
+    assert await installation.ledger(kinds) == ["daily_cap_reached", "daily_cap_lifted"]
+
+
 def entries(installation: Installation) -> Any:
     """What lies in the outbox."""
     found: Any = installation.parts.readers[0].outbox_after(0, 100, None)

@@ -20,16 +20,30 @@ do
     return { CODE.OK }
   end
 
-  -- Arms again the lines that a change of funds or limits has lifted the tenant above.
-  local function rearm(account, funds_changed, cap_changed)
-    if account[LOW_THRESHOLD] == NONE or account[BALANCE] >= account[LOW_THRESHOLD] then
+  -- A balance that swings around its threshold is told of once: it has to rise by more than a
+  -- tenth above it. A threshold that was moved is another line.
+  local function rearm_low(account, credited, moved)
+    local threshold = account[LOW_THRESHOLD]
+    local above = account[BALANCE] - threshold
+    if threshold == NONE or credited and above * 10 > threshold or moved and above >= 0 then
       account[LOW_SENT] = 0
     end
+  end
+
+  local function rearm_exhausted(account, funds_changed)
     if funds_changed and account[BALANCE] + account[CREDIT_LIMIT] > 0 then
       account[EXHAUSTED_SENT] = 0
     end
-    if cap_changed then
-      account[CAP_SENT_ON] = ''
+  end
+
+  -- Tells of a cap that was reached and leaves something again; what was spent is that day's.
+  local function note_raised_cap(account, tenant)
+    local reached_on = account[CAP_SENT_ON]
+    if reached_on ~= '' then
+      local spent = is_date(reached_on) and sum_on(account, reached_on) or 0
+      if account[DAILY_CAP] == NONE or account[DAILY_CAP] > spent then
+        lift_cap(account, tenant, spent)
+      end
     end
   end
 
@@ -76,18 +90,22 @@ do
       return refuse(CODE.BAD_FORM, 3)
     end
     announce_bounds(account, op)
-    local funds_changed, cap_changed = credit > 0, false
+    local credited = credit > 0
+    local credit_limit, threshold = account[CREDIT_LIMIT], account[LOW_THRESHOLD]
+    local cap_raised = op[5] == 1 and rise_of(account[DAILY_CAP], op[7]) > 0
     account[VERSION] = version
     account[BALANCE] = account[BALANCE] + credit
     if op[5] == 1 then
-      funds_changed = funds_changed or op[6] ~= account[CREDIT_LIMIT]
-      cap_changed = op[7] ~= account[DAILY_CAP]
       apply_settings(account, op)
     end
     if op[12] ~= '' then
       account[PROFILE_VERSION], account[PROFILE] = version, op[12]
     end
-    rearm(account, funds_changed, cap_changed)
+    rearm_low(account, credited, account[LOW_THRESHOLD] ~= threshold)
+    rearm_exhausted(account, credited or account[CREDIT_LIMIT] ~= credit_limit)
+    if cap_raised then
+      note_raised_cap(account, op[2])
+    end
     account[CHANGED] = true
     return { CODE.OK }
   end
