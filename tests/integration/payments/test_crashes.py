@@ -11,9 +11,12 @@ from ledger.payments.facts import Facts
 from ledger.payments.top_up import Notice
 from ledger.payments.top_ups import TopUps
 from server.embedded import EmbeddedValkey
-from tests.integration.api.installation import eventually, installed
+from tests.integration.api.gateway import Gateway
+from tests.integration.api.installation import ADMIN_KEY, eventually, installed
+from tests.integration.api.stream import stream
 from tests.integration.payments.messages import charge_refunded, completed
 from tests.integration.payments.office import TEN_DOLLARS, Office, opened
+from tollgate.v1 import call_authorization_pb2 as calls
 from tollgate.v1 import payments_pb2 as pb
 
 
@@ -130,3 +133,28 @@ async def test_payments_and_refunds_during_an_outage_of_redis_arrive_when_it_ret
         await eventually(arrived, patience_s=30)
         await office.installation.settled_down()
         assert await office.owed() == 0
+
+
+@pytest.mark.timeout(60)
+async def test_a_running_call_is_told_of_a_payment_that_came_while_redis_was_away(
+    own_valkey: EmbeddedValkey, postgres_dsn: str
+) -> None:
+    def install(**changes: Any) -> Any:
+        return installed(own_valkey.url, postgres_dsn, **changes)
+
+    async with (
+        opened(install) as office,
+        stream(office.installation.channel, ADMIN_KEY) as session,
+    ):
+        office.installation.beside(office.installation.parts.applier.run)
+        await office.installation.adjust("acme", 15_000)
+        gateway, top_up = Gateway(office.admin), await office.top_up()
+        [started] = await session.ask(gateway.authorization())
+        assert started.authorize.grant.reserved_micros == 15_000
+        await own_valkey.stop()
+        assert await office.tell(completed(top_up)) == 200
+        await own_valkey.start()
+        assert await session.push("c1") == calls.DIRECTIVE_REPORT_NOW
+        [reply] = await session.ask(gateway.report("c1", 5))
+        assert reply.charge.directive == calls.DIRECTIVE_CONTINUE
+        assert reply.charge.grant.reserved_micros == 60_000
