@@ -146,6 +146,8 @@ def _shows_every_decision(told: str) -> None:
     assert re.search(r"48 calls: [1-9]\d* accepted, .*, [1-9]\d* times extended", told)
     assert re.search(r"[1-9]\d* were hung up, ([1-9]\d*) settled, \1 posted", told)
     assert "An operator ends the call" in told
+    assert re.search(r"Last Penny Pizza has\s+\$0.02 left", told)
+    assert "tollgate call carry last-penny-pizza &" in told
     assert FAULTLESS in told
 
 

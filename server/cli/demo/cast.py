@@ -29,6 +29,9 @@ class Role:
         return self.room <= self.daily_cap - held <= 2 * self.room
 
 
+# What lasts a call of the generic assistant for a minute and a bit.
+POCKET_MONEY = MICROS // 50
+
 CAST = (
     Role(
         tenant_id="technomaster",
@@ -63,9 +66,27 @@ CAST = (
 )
 
 
+DRY = CAST[1]
+
+
 async def place(office: Office, run: str) -> dict[str, pb.GetBalanceResponse]:
     """Creates the tenants that are missing, sets money and caps back; the balances by tenant."""
     return {role.tenant_id: await _place(office, role, run) for role in CAST}
+
+
+async def lend(office: Office, role: Role, amount: int, run: str) -> None:
+    """Leaves a tenant that ran dry with about this much, to be used up before one's eyes."""
+    look = pb.GetBalanceRequest(tenant_id=role.tenant_id)
+    missing = amount - (await office.ask(office.stub.GetBalance, look)).available_micros
+    if missing <= 0:
+        return
+    adjust = pb.AdjustBalanceRequest(
+        request_id=f"demo-{run}-{role.tenant_id}-pocket",
+        tenant_id=role.tenant_id,
+        amount_micros=missing,
+        reason="demo: for one call more",
+    )
+    await office.ask(office.stub.AdjustBalance, adjust)
 
 
 async def _place(office: Office, role: Role, run: str) -> pb.GetBalanceResponse:

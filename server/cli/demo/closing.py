@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from server.cli.demo.cast import CAST
+from server.cli.demo.cast import CAST, DRY, POCKET_MONEY
+from server.money import show
 from server.preparing import admin_key_path
 from server.settings import Settings
 
@@ -35,10 +36,14 @@ def print_closing(settings: Settings, console: Console) -> None:
         f"  tollgate call charge {tenant_id} my-first-call --elapsed 30s -u llm_output_tokens=300",
         f"  tollgate call settle {tenant_id} my-first-call",
         f"  tollgate call list {tenant_id}",
-        f"  tollgate topup create {tenant_id} 25 --provider manual   # and confirm it as it says",
-        f"  tollgate topup list {tenant_id}",
         "  tollgate simulate --calls 200 --concurrency 40",
         "  tollgate audit",
+        "",
+        *_rescue(),
+        "",
+        "The product's example month, with its payment history:",
+        "  tollgate seed march-2026   # and look at it as it says",
+        "",
         "Or without any client of ours, over reflection:",
         f"  {_buf(settings, key_file, tenant_id)}",
         "",
@@ -50,6 +55,18 @@ def print_closing(settings: Settings, console: Console) -> None:
 def log_path(settings: Settings) -> Path:
     """Where the demo's server writes its log."""
     return settings.state_dir.expanduser().absolute() / "server.log"
+
+
+def _rescue() -> list[str]:
+    """How to see a top-up reach a running call."""
+    left, dry = show(POCKET_MONEY, "USD"), DRY.tenant_id
+    return [
+        f"A call that runs out of money, and is saved by a top-up. {DRY.name} has {left} left,",
+        "for some 80 seconds; the call prints its directives and grants as they change:",
+        f"  tollgate call carry {dry} &",
+        f"  tollgate topup create {dry} 5 --provider manual   # and confirm it as it says",
+        f"  tollgate history {dry}",
+    ]
 
 
 def _rule(title: str) -> str:

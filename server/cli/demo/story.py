@@ -9,7 +9,7 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
-from server.cli.demo.cast import CAST, place
+from server.cli.demo.cast import CAST, DRY, POCKET_MONEY, lend, place
 from server.cli.demo.closing import print_closing
 from server.cli.demo.first_call import ABOUT, first_call
 from server.money import show
@@ -65,6 +65,7 @@ class Story:
         self._phase("One call, step by step", ABOUT)
         await first_call(self._exchange, self._console, CAST[0].tenant_id, f"{self._run}-first")
         await self._many_calls()
+        await lend(self._office, DRY, POCKET_MONEY, self._run)
         print_closing(self._settings, self._console)
 
     async def _meet_tenants(self) -> None:
