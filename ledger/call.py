@@ -1,8 +1,8 @@
 """A call as the ledger holds it, as values without I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 
@@ -18,6 +18,25 @@ class PagePosition(NamedTuple):
 
     settled_at: datetime
     call_id: str
+
+
+NEWEST_CALL = PagePosition(datetime.max.replace(tzinfo=UTC), "")
+
+
+class CallFilter(NamedTuple):
+    """Which calls: None, an empty text and no outcomes do not bound.
+
+    Days are those of settlement in the tenant's zone, and included. `number` is a party's.
+    """
+
+    settled_from: datetime | None = None
+    settled_before: datetime | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    model: str = ""
+    assistant_id: str = ""
+    number: str = ""
+    outcomes: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """Reads settled calls, and records what is reported after a call was closed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from ledger.call import LateUsage, PagePosition, SettledCallRecord
+from ledger.call import NEWEST_CALL, CallFilter, LateUsage, PagePosition, SettledCallRecord
 from ledger.pool import Pool, Row
 from ledger.sql import statements
 from ledger.transaction import reading
@@ -33,20 +32,16 @@ class Calls:
     async def list(
         self,
         tenant: str,
-        settled_from: datetime | None,
-        settled_before: datetime | None,
+        asked: CallFilter,
         limit: int,
-        page_position: PagePosition | None = None,
+        page_position: PagePosition = NEWEST_CALL,
     ) -> Sequence[SettledCallRecord]:
-        """At most `limit` calls, the newest settlement first; None does not bound.
+        """At most `limit` calls, the newest settlement first.
 
         The next page follows the last call's `page_position`.
         """
-        after = page_position or PagePosition(datetime.max.replace(tzinfo=UTC), "")
         async with reading(self._pool) as connection:
-            rows = await connection.fetch(
-                SQL["list_calls"], tenant, settled_from, settled_before, limit, *after
-            )
+            rows = await connection.fetch(SQL["list_calls"], tenant, *asked, *page_position, limit)
         return [call_record(row) for row in rows]
 
     async def record_late_usage(

@@ -241,7 +241,7 @@ class Parts:
             TenantDesk(self.tenants, debits, self.applier),
             BalanceDesk(self.store, debits, self.directory, self.tenants, self.applier),
             TariffDesk(self.tariffs, self.book),
-            SettledCallDesk(self.calls, self.history),
+            SettledCallDesk(self.calls, self.history, self.book),
             KeyDesk(self.keys),
             self.auditor,
             OrganisationDesk(self.organisations, debits),
@@ -274,7 +274,7 @@ class Parts:
         return HistoryDesks(
             OverviewDesk(self.history, self.directory),
             TransactionDesk(self.history, Refusals(self._pool), self.directory),
-            ExportDesk(HistoryExport(self._pool), self.directory),
+            ExportDesk(HistoryExport(self._pool), self.directory, self.book),
             self.watch,
             ExampleDesk(Seeder(self._pool)),
         )

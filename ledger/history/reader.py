@@ -1,9 +1,9 @@
 """Reads the payment history of one tenant at a time."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
-from ledger.call import PagePosition, SettledCallRecord
+from ledger.call import NEWEST_CALL, CallFilter, PagePosition, SettledCallRecord
 from ledger.calls import call_record
 from ledger.errors import UnknownTenant, UnknownTransaction
 from ledger.history.row import HistoryFilter, HistoryRow, MonthTotals, NumberedRefusal
@@ -50,15 +50,14 @@ class History:
         self,
         tenant: str,
         number: int,
-        bounds: tuple[datetime | None, datetime | None],
+        asked: CallFilter,
         limit: int,
-        page_position: PagePosition | None = None,
+        page_position: PagePosition = NEWEST_CALL,
     ) -> Sequence[SettledCallRecord]:
-        """At most `limit` calls that row `number` gathers, the newest settlement first.
+        """At most `limit` of the calls that row `number` gathers, the newest settlement first.
 
-        `bounds` are the first moment and the one after the last. Raises UnknownTransaction.
+        Raises UnknownTransaction.
         """
-        after = page_position or PagePosition(datetime.max.replace(tzinfo=UTC), "")
         async with reading(self._pool) as connection:
             found = await connection.fetchrow(SQL["find_row"], tenant, number)
             if found is None:
@@ -67,7 +66,9 @@ class History:
             if not row.gathered:
                 return []
             rows = await connection.fetch(
-                SQL["list_gathered_calls"], tenant, row.day, row.kind, *bounds, limit, *after
+                SQL["list_gathered_calls"],
+                *(tenant, *asked, *page_position, limit),
+                *(row.day, row.kind),
             )
         return [call_record(each) for each in rows]
 

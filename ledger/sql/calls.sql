@@ -19,9 +19,17 @@ LEFT JOIN late_usage USING (tenant, call_id)
 WHERE calls.tenant = $1
   AND settled_at >= coalesce($2::timestamptz, '-infinity')
   AND settled_at < coalesce($3::timestamptz, 'infinity')
-  AND (settled_at, calls.call_id) < ($5::timestamptz, $6::text)
+  AND day >= coalesce($4::date, '-infinity') AND day <= coalesce($5::date, 'infinity')
+  -- Any zone's days lie within these, and the index knows only the moment.
+  AND settled_at >= coalesce($4::date - interval '1 day', '-infinity')
+  AND settled_at < coalesce($5::date + interval '2 days', 'infinity')
+  AND ($6 = '' OR model = $6)
+  AND ($7 = '' OR assistant_id = $7)
+  AND ($8 = '' OR $8 IN (caller, callee))
+  AND (cardinality($9::smallint[]) = 0 OR outcome = ANY ($9::smallint[]))
+  AND (settled_at, calls.call_id) < ($10::timestamptz, $11::text)
 ORDER BY settled_at DESC, calls.call_id DESC
-LIMIT $4
+LIMIT $12
 
 -- name: record_late_usage
 INSERT INTO late_usage AS held (tenant, call_id, usage, elapsed_ms)

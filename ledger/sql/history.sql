@@ -50,18 +50,25 @@ CROSS JOIN LATERAL (
     WHERE part ->> 0 = 'analytics'
 ) AS split
 LEFT JOIN late_usage USING (tenant, call_id)
-WHERE calls.tenant = $1 AND day = $2
-  AND CASE $3
+WHERE calls.tenant = $1 AND day = $13
+  AND CASE $14
           WHEN 'analytics' THEN analytics_micros > 0
           ELSE charged_micros > analytics_micros
       END
-  -- Any zone's day lies within these, and the index knows only the moment.
-  AND settled_at >= $2::date - interval '1 day' AND settled_at < $2::date + interval '2 days'
-  AND settled_at >= coalesce($4::timestamptz, '-infinity')
-  AND settled_at < coalesce($5::timestamptz, 'infinity')
-  AND (settled_at, calls.call_id) < ($7::timestamptz, $8::text)
+  AND settled_at >= $13::date - interval '1 day' AND settled_at < $13::date + interval '2 days'
+  AND settled_at >= coalesce($2::timestamptz, '-infinity')
+  AND settled_at < coalesce($3::timestamptz, 'infinity')
+  AND day >= coalesce($4::date, '-infinity') AND day <= coalesce($5::date, 'infinity')
+  -- Any zone's days lie within these, and the index knows only the moment.
+  AND settled_at >= coalesce($4::date - interval '1 day', '-infinity')
+  AND settled_at < coalesce($5::date + interval '2 days', 'infinity')
+  AND ($6 = '' OR model = $6)
+  AND ($7 = '' OR assistant_id = $7)
+  AND ($8 = '' OR $8 IN (caller, callee))
+  AND (cardinality($9::smallint[]) = 0 OR outcome = ANY ($9::smallint[]))
+  AND (settled_at, calls.call_id) < ($10::timestamptz, $11::text)
 ORDER BY settled_at DESC, calls.call_id DESC
-LIMIT $6
+LIMIT $12
 
 -- name: list_refusals
 SELECT id, at, reason, call_id, model, caller, callee, direction, assistant_id

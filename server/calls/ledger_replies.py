@@ -1,10 +1,12 @@
 """From a call that the ledger holds to what gateways are told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.call import SettledCallRecord
+from ledger.itemising import MeterCost
 from server.calls.packing import Parties
 from server.calls.replies import days
 from server.errors import KeyReused
@@ -53,7 +55,9 @@ def settled(record: SettledCallRecord) -> pb.SettleResponse:
     )
 
 
-def settled_call(record: SettledCallRecord) -> common_pb2.Call:
+def settled_call(
+    record: SettledCallRecord, meter_costs: Sequence[MeterCost] = ()
+) -> common_pb2.Call:
     """The call as GetCall and ListCalls show it."""
     return common_pb2.Call(
         tenant_id=record.tenant,
@@ -82,6 +86,7 @@ def settled_call(record: SettledCallRecord) -> common_pb2.Call:
         late_usage=(
             common_pb2.Usage(quantities=record.late_usage.usage) if record.late_usage else None
         ),
+        meter_costs=[common_pb2.MeterCost(**each._asdict()) for each in meter_costs],
     )
 
 

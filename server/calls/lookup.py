@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from ledger.call import SettledCallRecord
 from ledger.calls import Calls
 from ledger.errors import LedgerUnavailable, UnknownTenant
 from quota.decision import CallResult, CallView, State
@@ -45,13 +46,13 @@ class CallLookup:
             record = await self._calls.find(tenant_id, call_id)
             if record is None:
                 raise CallUnknown
-            return pb.GetCallResponse(call=ledger_replies.settled_call(record))
+            return pb.GetCallResponse(call=await self._settled(record))
         call = await self._running(tenant_id, call_id, view)
         if view.state == State.SETTLED:
             with suppress(LedgerUnavailable):
                 record = await self._calls.find(tenant_id, call_id)
                 if record is not None:
-                    return pb.GetCallResponse(call=ledger_replies.settled_call(record))
+                    return pb.GetCallResponse(call=await self._settled(record))
         return pb.GetCallResponse(call=call)
 
     async def list_active(self, request: pb.ListActiveCallsRequest) -> pb.ListActiveCallsResponse:
@@ -90,6 +91,9 @@ class CallLookup:
             raise CallUnknown from error
         view = await self._store.submit(LookCall(tenant_id, call_id))
         return view if isinstance(view, CallView) else None
+
+    async def _settled(self, record: SettledCallRecord) -> common_pb2.Call:
+        return ledger_replies.settled_call(record, await self._book.itemise(record))
 
     async def _running(self, tenant_id: str, call_id: str, view: CallView) -> common_pb2.Call:
         pricing: Pricing | None = None

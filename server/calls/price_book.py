@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ledger.call import SettledCallRecord
 from ledger.errors import LedgerUnavailable
+from ledger.itemising import MeterCost, itemised
 from ledger.pin import Pin
 from ledger.price_list import PriceList
 from ledger.pricing.prices import ModelPrices
@@ -105,6 +108,15 @@ class PriceBook:
         if pricing is None:
             raise RuntimeError("a running call has pinned a tariff that the ledger does not hold")
         return pricing
+
+    async def itemise(self, call: SettledCallRecord) -> Sequence[MeterCost]:
+        """What each meter of a settled call comes to. Raises LedgerUnavailable."""
+        pricing = await self.at(
+            call.tariff, call.tariff_version, call.model, call.analytics, call.settled_at
+        )
+        if pricing is None:
+            raise RuntimeError("a settled call names a tariff that the ledger does not hold")
+        return itemised(pricing.prices, call.usage, call.analytics, dict(call.cost))
 
     def remember(self, call: tuple[str, str], pricing: Pricing) -> None:
         """Keeps what a call of a tenant has pinned, so that its next report is rated at once."""

@@ -17,7 +17,7 @@ from server.cli import (
     tenants,
     topups,
 )
-from server.cli.history import exporting, seeding, showing
+from server.cli.history import exporting, refusing, seeding, showing
 from server.cli.problems import Problem
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(documents.invoice)
 app.command()(documents.act)
 app.command()(showing.month)
 app.command()(showing.history)
+app.command()(refusing.refusals)
 app.command()(exporting.export)
 app.command()(seeding.seed)
 app.add_typer(tenants.app, name="tenant")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from server.cli import main
-from tests.acceptance.processes import Server, command, environment, serving
+from tests.acceptance.processes import Server, command, environment, serving, wait_for
 from tests.scratch import scratch_dir
 
 PRICE_BOOK = Path("ledger/price_book.toml")
@@ -165,6 +165,8 @@ def test_a_refusal_is_told_with_what_is_needed_to_act(terminal: Terminal) -> Non
     assert refused.code == 1
     assert refused.fact("decision") == "REJECTED, INSUFFICIENT_BALANCE"
     assert refused.fact("answer the call") == "SIP 402, Q.850 cause 21"
+    assert "No call of nobody-yet" in terminal.run("refusals", "nobody-yet").out
+    wait_for(lambda: "INSUFFICIENT_BALANCE" in terminal.run("refusals", "poor").out, "the count")
 
 
 def test_an_operator_ends_a_call(terminal: Terminal) -> None:
@@ -309,5 +311,14 @@ def test_the_example_month_is_seeded_shown_and_exported(terminal: Terminal, tmp_
     assert file.read_bytes().startswith(b"\xef\xbb\xbf")
     assert len(file.read_text("utf-8-sig").splitlines()) == 1 + 25 + 147
     assert terminal.run("history", "march-2026", "--type", "gift").code == 2
+    assert terminal.run("history", "march-2026", "--status", "lost").code == 2
+    assert "no such" in terminal.run("history", "march-2026", "--status", "pending").out
+    found = terminal.run("call", "list", "march-2026", "--row", "9", "--outcome", "completed").out
+    assert len(found.splitlines()) == 1 + 20 + 1
+    assert "There are more" in found
+    nobody = terminal.run("call", "list", "march-2026", "--number", "+70000000000")
+    assert nobody.out == "march-2026 has no such calls.\n"
+    item = terminal.run("call", "show", "march-2026", "20260310-001").fact("analytics_reports")
+    assert item == "10: $0.02"
     again = terminal.run("seed", "march-2026")
     assert (again.code, "TENANT_EXISTS" in again.err) == (1, True)

@@ -847,6 +847,12 @@ class ListCallsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TRANSACTION_NUMBER_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ASSISTANT_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """The tenant's id."""
     page_size: _builtins.int
@@ -857,6 +863,18 @@ class ListCallsRequest(_message.Message):
     """Only the calls that this row of the payment history gathers; 0 means all. NOT_FOUND, reason
     UNKNOWN_TRANSACTION, when there is no such row.
     """
+    first_day: _builtins.str
+    """Only calls settled on this day of the tenant's or later, as YYYY-MM-DD; empty does not bound."""
+    last_day: _builtins.str
+    """Only calls settled on this day of the tenant's or earlier, as YYYY-MM-DD."""
+    model: _builtins.str
+    """Only calls of this model."""
+    assistant_id: _builtins.str
+    """Only calls of this assistant."""
+    number: _builtins.str
+    """Only calls from or to this number, whole and as the gateway wrote it. For keys that may see
+    numbers; INVALID_ARGUMENT, reason NUMBERS_MASKED, for others.
+    """
     @_builtins.property
     def settled_from(self) -> _timestamp_pb2.Timestamp:
         """Only calls settled at or after this time."""
@@ -864,6 +882,10 @@ class ListCallsRequest(_message.Message):
     @_builtins.property
     def settled_before(self) -> _timestamp_pb2.Timestamp:
         """Only calls settled before this time."""
+
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Outcome.ValueType]:
+        """Only calls that ended like this; empty means all."""
 
     def __init__(
         self,
@@ -874,10 +896,16 @@ class ListCallsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         transaction_number: _builtins.int = ...,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        model: _builtins.str = ...,
+        assistant_id: _builtins.str = ...,
+        number: _builtins.str = ...,
+        outcomes: _abc.Iterable[_common_pb2.Outcome.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settled_before", b"settled_before", "settled_from", b"settled_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id", "transaction_number", b"transaction_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_id", b"assistant_id", "first_day", b"first_day", "last_day", b"last_day", "model", b"model", "number", b"number", "outcomes", b"outcomes", "page_size", b"page_size", "page_token", b"page_token", "settled_before", b"settled_before", "settled_from", b"settled_from", "tenant_id", b"tenant_id", "transaction_number", b"transaction_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tollgate/v1/common.proto\x12\x0btollgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"r\n\x05Usage\x12\x36\n\nquantities\x18\x01 \x03(\x0b\x32\".tollgate.v1.Usage.QuantitiesEntry\x1a\x31\n\x0fQuantitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"9\n\rCostComponent\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x15\n\ramount_micros\x18\x02 \x01(\x03\".\n\x08\x44\x61ySpend\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x15\n\ramount_micros\x18\x02 \x01(\x03\"\xe1\x06\n\x04\x43\x61ll\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x06 \x01(\t\x12)\n\tdirection\x18\x07 \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x08 \x01(\t\x12\x11\n\tanalytics\x18\t \x01(\x08\x12\x16\n\x0etariff_version\x18\n \x01(\t\x12!\n\x05usage\x18\x0b \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\x0c \x01(\x03H\x00\x88\x01\x01\x12\x14\n\x0crated_micros\x18\r \x01(\x03\x12\x16\n\x0e\x63harged_micros\x18\x0e \x01(\x03\x12\x16\n\x0eoverrun_micros\x18\x0f \x01(\x03\x12\x17\n\x0freserved_micros\x18\x10 \x01(\x03\x12\x31\n\rauthorized_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10lease_expires_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07outcome\x18\x16 \x01(\x0e\x32\x14.tollgate.v1.Outcome\x12+\n\nsettlement\x18\x17 \x01(\x0e\x32\x17.tollgate.v1.Settlement\x12(\n\x04\x63ost\x18\x18 \x03(\x0b\x32\x1a.tollgate.v1.CostComponent\x12+\n\x0cspend_by_day\x18\x19 \x03(\x0b\x32\x15.tollgate.v1.DaySpend\x12&\n\nlate_usage\x18\x1a \x01(\x0b\x32\x12.tollgate.v1.UsageB\r\n\x0b_elapsed_ms*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02*\xa1\x01\n\tCallState\x12\x1a\n\x16\x43\x41LL_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41LL_STATE_AUTHORIZED\x10\x01\x12\x15\n\x11\x43\x41LL_STATE_ACTIVE\x10\x02\x12\x16\n\x12\x43\x41LL_STATE_EXPIRED\x10\x03\x12\x16\n\x12\x43\x41LL_STATE_SETTLED\x10\x04\x12\x16\n\x12\x43\x41LL_STATE_UNKNOWN\x10\x05*\x9f\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x0f\n\x0bOUTCOME_CUT\x10\x02\x12\x15\n\x11OUTCOME_NO_ANSWER\x10\x03\x12\x10\n\x0cOUTCOME_BUSY\x10\x04\x12\x12\n\x0eOUTCOME_FAILED\x10\x05\x12\x16\n\x12OUTCOME_INCOMPLETE\x10\x06*X\n\nSettlement\x12\x1a\n\x16SETTLEMENT_UNSPECIFIED\x10\x00\x12\x17\n\x13SETTLEMENT_ACCEPTED\x10\x01\x12\x15\n\x11SETTLEMENT_POSTED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tollgate/v1/common.proto\x12\x0btollgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"r\n\x05Usage\x12\x36\n\nquantities\x18\x01 \x03(\x0b\x32\".tollgate.v1.Usage.QuantitiesEntry\x1a\x31\n\x0fQuantitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"9\n\rCostComponent\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x15\n\ramount_micros\x18\x02 \x01(\x03\"V\n\tMeterCost\x12\r\n\x05meter\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x11\n\tcomponent\x18\x03 \x01(\t\x12\x15\n\ramount_micros\x18\x04 \x01(\x03\".\n\x08\x44\x61ySpend\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x15\n\ramount_micros\x18\x02 \x01(\x03\"\x8e\x07\n\x04\x43\x61ll\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.tollgate.v1.CallState\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x06 \x01(\t\x12)\n\tdirection\x18\x07 \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x08 \x01(\t\x12\x11\n\tanalytics\x18\t \x01(\x08\x12\x16\n\x0etariff_version\x18\n \x01(\t\x12!\n\x05usage\x18\x0b \x01(\x0b\x32\x12.tollgate.v1.Usage\x12\x17\n\nelapsed_ms\x18\x0c \x01(\x03H\x00\x88\x01\x01\x12\x14\n\x0crated_micros\x18\r \x01(\x03\x12\x16\n\x0e\x63harged_micros\x18\x0e \x01(\x03\x12\x16\n\x0eoverrun_micros\x18\x0f \x01(\x03\x12\x17\n\x0freserved_micros\x18\x10 \x01(\x03\x12\x31\n\rauthorized_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10lease_expires_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07outcome\x18\x16 \x01(\x0e\x32\x14.tollgate.v1.Outcome\x12+\n\nsettlement\x18\x17 \x01(\x0e\x32\x17.tollgate.v1.Settlement\x12(\n\x04\x63ost\x18\x18 \x03(\x0b\x32\x1a.tollgate.v1.CostComponent\x12+\n\x0cspend_by_day\x18\x19 \x03(\x0b\x32\x15.tollgate.v1.DaySpend\x12&\n\nlate_usage\x18\x1a \x01(\x0b\x32\x12.tollgate.v1.Usage\x12+\n\x0bmeter_costs\x18\x1b \x03(\x0b\x32\x16.tollgate.v1.MeterCostB\r\n\x0b_elapsed_ms*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02*\xa1\x01\n\tCallState\x12\x1a\n\x16\x43\x41LL_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41LL_STATE_AUTHORIZED\x10\x01\x12\x15\n\x11\x43\x41LL_STATE_ACTIVE\x10\x02\x12\x16\n\x12\x43\x41LL_STATE_EXPIRED\x10\x03\x12\x16\n\x12\x43\x41LL_STATE_SETTLED\x10\x04\x12\x16\n\x12\x43\x41LL_STATE_UNKNOWN\x10\x05*\x9f\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x0f\n\x0bOUTCOME_CUT\x10\x02\x12\x15\n\x11OUTCOME_NO_ANSWER\x10\x03\x12\x10\n\x0cOUTCOME_BUSY\x10\x04\x12\x12\n\x0eOUTCOME_FAILED\x10\x05\x12\x16\n\x12OUTCOME_INCOMPLETE\x10\x06*X\n\nSettlement\x12\x1a\n\x16SETTLEMENT_UNSPECIFIED\x10\x00\x12\x17\n\x13SETTLEMENT_ACCEPTED\x10\x01\x12\x15\n\x11SETTLEMENT_POSTED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +34,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_USAGE_QUANTITIESENTRY']._loaded_options = None
   _globals['_USAGE_QUANTITIESENTRY']._serialized_options = b'8\001'
-  _globals['_DIRECTION']._serialized_start=1165
-  _globals['_DIRECTION']._serialized_end=1250
-  _globals['_CALLSTATE']._serialized_start=1253
-  _globals['_CALLSTATE']._serialized_end=1414
-  _globals['_OUTCOME']._serialized_start=1417
-  _globals['_OUTCOME']._serialized_end=1576
-  _globals['_SETTLEMENT']._serialized_start=1578
-  _globals['_SETTLEMENT']._serialized_end=1666
+  _globals['_DIRECTION']._serialized_start=1298
+  _globals['_DIRECTION']._serialized_end=1383
+  _globals['_CALLSTATE']._serialized_start=1386
+  _globals['_CALLSTATE']._serialized_end=1547
+  _globals['_OUTCOME']._serialized_start=1550
+  _globals['_OUTCOME']._serialized_end=1709
+  _globals['_SETTLEMENT']._serialized_start=1711
+  _globals['_SETTLEMENT']._serialized_end=1799
   _globals['_USAGE']._serialized_start=74
   _globals['_USAGE']._serialized_end=188
   _globals['_USAGE_QUANTITIESENTRY']._serialized_start=139
   _globals['_USAGE_QUANTITIESENTRY']._serialized_end=188
   _globals['_COSTCOMPONENT']._serialized_start=190
   _globals['_COSTCOMPONENT']._serialized_end=247
-  _globals['_DAYSPEND']._serialized_start=249
-  _globals['_DAYSPEND']._serialized_end=295
-  _globals['_CALL']._serialized_start=298
-  _globals['_CALL']._serialized_end=1163
+  _globals['_METERCOST']._serialized_start=249
+  _globals['_METERCOST']._serialized_end=335
+  _globals['_DAYSPEND']._serialized_start=337
+  _globals['_DAYSPEND']._serialized_end=383
+  _globals['_CALL']._serialized_start=386
+  _globals['_CALL']._serialized_end=1296
 # @@protoc_insertion_point(module_scope)

@@ -221,6 +221,42 @@ class CostComponent(_message.Message):
 Global___CostComponent: _TypeAlias = CostComponent  # noqa: Y015
 
 @_typing.final
+class MeterCost(_message.Message):
+    """Is what one meter of a call comes to. Only components are rounded: a meter's amount is its
+    share of its component, in whole micros, so that amounts add up to the component's.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METER_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    meter: _builtins.str
+    """The meter's name."""
+    quantity: _builtins.int
+    """How much of it was used."""
+    component: _builtins.str
+    """The component that it belongs to."""
+    amount_micros: _builtins.int
+    """Its share of the component's cost, in micros; 0 within the free period."""
+    def __init__(
+        self,
+        *,
+        meter: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        component: _builtins.str = ...,
+        amount_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "component", b"component", "meter", b"meter", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeterCost: _TypeAlias = MeterCost  # noqa: Y015
+
+@_typing.final
 class DaySpend(_message.Message):
     """Is money charged on one calendar day in the tenant's time zone."""
 
@@ -278,6 +314,7 @@ class Call(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     SPEND_BY_DAY_FIELD_NUMBER: _builtins.int
     LATE_USAGE_FIELD_NUMBER: _builtins.int
+    METER_COSTS_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """The paying tenant."""
     call_id: _builtins.str
@@ -348,6 +385,12 @@ class Call(_message.Message):
     def late_usage(self) -> Global___Usage:
         """Usage that arrived after the call was closed as incomplete: recorded, not charged."""
 
+    @_builtins.property
+    def meter_costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeterCost]:
+        """The cost of a settled call that is in the ledger, per meter that was used, by its tariff
+        version; sums to rated_micros.
+        """
+
     def __init__(
         self,
         *,
@@ -377,10 +420,11 @@ class Call(_message.Message):
         cost: _abc.Iterable[Global___CostComponent] | None = ...,
         spend_by_day: _abc.Iterable[Global___DaySpend] | None = ...,
         late_usage: Global___Usage | None = ...,
+        meter_costs: _abc.Iterable[Global___MeterCost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "answered_at", b"answered_at", "authorized_at", b"authorized_at", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "started_at", b"started_at", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "answered_at", b"answered_at", "assistant_id", b"assistant_id", "authorized_at", b"authorized_at", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "charged_micros", b"charged_micros", "cost", b"cost", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "model", b"model", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "reserved_micros", b"reserved_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "started_at", b"started_at", "state", b"state", "tariff_version", b"tariff_version", "tenant_id", b"tenant_id", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms", "analytics", b"analytics", "answered_at", b"answered_at", "assistant_id", b"assistant_id", "authorized_at", b"authorized_at", "call_id", b"call_id", "callee", b"callee", "caller", b"caller", "charged_micros", b"charged_micros", "cost", b"cost", "direction", b"direction", "elapsed_ms", b"elapsed_ms", "ended_at", b"ended_at", "late_usage", b"late_usage", "lease_expires_at", b"lease_expires_at", "meter_costs", b"meter_costs", "model", b"model", "outcome", b"outcome", "overrun_micros", b"overrun_micros", "rated_micros", b"rated_micros", "reserved_micros", b"reserved_micros", "settlement", b"settlement", "spend_by_day", b"spend_by_day", "started_at", b"started_at", "state", b"state", "tariff_version", b"tariff_version", "tenant_id", b"tenant_id", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__elapsed_ms: _TypeAlias = _typing.Literal["elapsed_ms"]  # noqa: Y015
     _WhichOneofArgType__elapsed_ms: _TypeAlias = _typing.Literal["_elapsed_ms", b"_elapsed_ms"]  # noqa: Y015

@@ -22,6 +22,7 @@ from server.billing.history.transactions import filter_of
 from server.billing.history.wording import WORDINGS, Wording
 from server.calls.directory import TenantDirectory
 from server.calls.masking import shown_number
+from server.calls.price_book import PriceBook
 from server.errors import FailedPrecondition, Overloaded
 from tollgate.v1 import history_pb2 as pb
 
@@ -46,8 +47,8 @@ Lines = AsyncGenerator[str, None]
 class ExportDesk:
     """Writes files of any length; what it holds does not grow with them."""
 
-    def __init__(self, export: HistoryExport, directory: TenantDirectory) -> None:
-        self._export, self._directory = export, directory
+    def __init__(self, export: HistoryExport, directory: TenantDirectory, book: PriceBook) -> None:
+        self._export, self._directory, self._book = export, directory, book
         self._running: set[str] = set()
 
     async def export(
@@ -108,7 +109,8 @@ class ExportDesk:
         yield dialect.row(wording.headings[name] for name in CALL_COLUMNS)
         async with aclosing(self._export.calls(tenant, asked.first_day, asked.last_day)) as calls:
             async for call in calls:
-                yield dialect.row(call_cells(call, wording, currency, shown_number))
+                items = await self._book.itemise(call)
+                yield dialect.row(call_cells(call, items, wording, currency, shown_number))
 
     async def _refusals(
         self, tenant: str, asked: HistoryFilter, wording: Wording, dialect: Dialect

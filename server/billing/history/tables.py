@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from ledger.call import SettledCallRecord
 from ledger.history.row import HistoryRow, NumberedRefusal
+from ledger.itemising import MeterCost
 from server.billing.history.csv_text import Cell, Moment, Money, harmless
 from server.billing.history.wording import STATUSES, Wording, description, type_of
 from server.fields import PHONE_NUMBER
@@ -18,8 +19,9 @@ TRANSACTION_COLUMNS = (
 CALL_COLUMNS = (
     *("call", "settled", "day", "started", "answered", "ended", "outcome", "direction", "caller"),
     *("callee", "assistant", "model", "tariff", "seconds", "input", "cached", "output", "heard"),
-    *("spoken", "telephony", "reports", "other_usage", "cost_llm", "cost_stt", "cost_tts"),
-    *("cost_telephony", "cost_analytics", "cost_other", "cost", "overrun", "charged", "currency"),
+    *("spoken", "telephony", "reports", "other_usage", "cost_input", "cost_cached", "cost_output"),
+    *("cost_heard", "cost_spoken", "cost_telephony", "cost_reports", "cost_other", "cost"),
+    *("overrun", "charged", "currency"),
 )
 REFUSAL_COLUMNS = (
     *("at", "reason", "call", "model", "direction", "caller", "callee", "assistant"),
@@ -27,7 +29,7 @@ REFUSAL_COLUMNS = (
 TOKEN_METERS = ("llm_input_tokens", "llm_cached_tokens", "llm_output_tokens")
 TIME_METERS = ("stt_ms", "tts_ms", "telephony_ms")
 REPORTS = "analytics_reports"
-COMPONENTS = ("llm", "stt", "tts", "telephony", "analytics")
+METERS = (*TOKEN_METERS, *TIME_METERS, REPORTS)
 
 # ANSWERED and the like, as Asterisk says it.
 DISPOSITIONS: Mapping[int, str] = {
@@ -57,12 +59,15 @@ def transaction_cells(row: HistoryRow, wording: Wording, currency: str) -> Seque
 
 
 def call_cells(
-    call: SettledCallRecord, wording: Wording, currency: str, shown: Shown
+    call: SettledCallRecord,
+    items: Sequence[MeterCost],
+    wording: Wording,
+    currency: str,
+    shown: Shown,
 ) -> Sequence[Cell]:
-    """A call with what it used and what each part cost."""
-    cost = dict(call.cost)
-    known = {*TOKEN_METERS, *TIME_METERS, REPORTS}
-    other = {meter: count for meter, count in sorted(call.usage.items()) if meter not in known}
+    """A call with what it used and what each meter cost."""
+    cost = {item.meter: item.amount_micros for item in items}
+    other = {meter: count for meter, count in sorted(call.usage.items()) if meter not in METERS}
     reports = call.usage.get(REPORTS, 0) or int(call.analytics)
     return (
         call.call_id,
@@ -81,7 +86,7 @@ def call_cells(
         *(_seconds(call.usage.get(meter, 0)) for meter in TIME_METERS),
         reports,
         ", ".join(f"{meter} {count}" for meter, count in other.items()),
-        *(Money(cost.pop(component, 0)) for component in COMPONENTS),
+        *(Money(cost.pop(meter, 0)) for meter in METERS),
         Money(sum(cost.values())),
         Money(call.rated_micros),
         Money(call.overrun_micros),

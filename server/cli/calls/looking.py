@@ -1,5 +1,6 @@
 """Looking at calls, and an operator's hang-up."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -7,10 +8,22 @@ import typer
 from server.cli import printing
 from server.cli.calls import telling
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
+from server.cli.history.choices import FirstDay, LastDay
 from server.cli.options import CallArgument, JsonOption, TenantArgument
 from server.money import show
 from tollgate.v1 import billing_pb2, common_pb2
 from tollgate.v1 import call_authorization_pb2 as pb
+
+
+class SettledOutcome(StrEnum):
+    """How a settled call ended."""
+
+    COMPLETED = "completed"
+    CUT = "cut"
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
 
 
 def show_call(
@@ -33,25 +46,58 @@ def show_call(
 def list_calls(
     tenant_id: TenantArgument,
     active: Annotated[bool, typer.Option("--active", help="Only the calls that run.")] = False,
+    first_day: FirstDay = "",
+    last_day: LastDay = "",
+    row: Annotated[int | None, typer.Option(min=1, help="Of this row of the history.")] = None,
+    model: Annotated[str, typer.Option(help="On this model.")] = "",
+    assistant: Annotated[str, typer.Option(help="Of this assistant.")] = "",
+    number: Annotated[str, typer.Option(help="From or to this number.")] = "",
+    outcomes: Annotated[
+        list[SettledOutcome] | None, typer.Option("--outcome", help="That ended like this.")
+    ] = None,
     most: Annotated[int, typer.Option(min=1, max=1000, help="The most settled calls.")] = 20,
     json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """List a tenant's calls: those that run, then the settled ones, the newest first."""
+    """List a tenant's calls: those that run, then the settled ones, the newest first.
+
+    With a filter only settled calls are listed.
+    """
+    asked = billing_pb2.ListCallsRequest(
+        tenant_id=tenant_id,
+        first_day=first_day,
+        last_day=last_day,
+        transaction_number=row or 0,
+        model=model,
+        assistant_id=assistant,
+        number=number,
+        outcomes=[common_pb2.Outcome.Value(f"OUTCOME_{each.name}") for each in outcomes or []],
+    )
+    filtered = len(asked.ListFields()) > 1
+    if active and filtered:
+        raise typer.BadParameter("filters are for settled calls", param_hint="--active")
+    asked.page_size = most
+    more = False
     with Connection(server) as connection:
-        calls = _running(connection, tenant_id)
+        calls = [] if filtered else _running(connection, tenant_id)
         if not active:
-            asked = billing_pb2.ListCallsRequest(tenant_id=tenant_id, page_size=most)
-            calls += connection.ask(connection.billing.ListCalls, asked).calls
+            page = connection.ask(connection.billing.ListCalls, asked)
+            calls += page.calls
+            more = bool(page.next_page_token)
         currency = telling.currency_of(connection, tenant_id)
     if json:
         printing.as_json(pb.ListActiveCallsResponse(calls=calls))
         return
     if not calls:
-        printing.say(f"{tenant_id} has no {'running ' if active else ''}calls.")
+        kind = "running " if active else "such " if filtered else ""
+        printing.say(f"{tenant_id} has no {kind}calls.")
         return
-    columns = ("call", "state", "model", ">length", ">charged", "outcome", "ended")
+    columns = ("call", "state", "caller", "model", ">length", ">charged", "outcome", "ended")
     printing.table(columns, [_row(call, currency) for call in calls])
+    if more:
+        printing.say(
+            f"There are more: --most takes up to 1000, `tollgate export {tenant_id} calls` all."
+        )
 
 
 def end(
@@ -82,6 +128,7 @@ def _row(call: common_pb2.Call, currency: str) -> tuple[str, ...]:
     return (
         call.call_id,
         printing.word(common_pb2.CallState, call.state, "CALL_STATE"),
+        call.caller or printing.NONE,
         call.model,
         telling.length(call),
         show(call.charged_micros, currency),

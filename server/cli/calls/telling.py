@@ -104,7 +104,7 @@ def call_facts(call: common_pb2.Call, currency: str) -> list[tuple[str, str]]:
         ("length", length(call)),
         *((name.replace("_at", ""), printing.moment(call, name)) for name in times),
         *_charged(call.charged_micros, call.overrun_micros, currency),
-        *_costs(call.cost, currency),
+        *(_items(call, currency) or _costs(call.cost, currency)),
         ("reserved", show(call.reserved_micros, currency)),
         *_usage("usage", call.usage),
         *_usage("late usage", call.late_usage),
@@ -147,6 +147,13 @@ def _charged(charged: int, overrun: int, currency: str) -> list[tuple[str, str]]
 
 def _costs(cost: Iterable[common_pb2.CostComponent], currency: str) -> list[tuple[str, str]]:
     return [(f"  {part.component}", show(part.amount_micros, currency)) for part in cost]
+
+
+def _items(call: common_pb2.Call, currency: str) -> list[tuple[str, str]]:
+    return [
+        (f"  {item.meter}", f"{item.quantity:,}: {show(item.amount_micros, currency)}")
+        for item in call.meter_costs
+    ]
 
 
 def _usage(label: str, usage: common_pb2.Usage) -> list[tuple[str, str]]:

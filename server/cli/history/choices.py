@@ -1,10 +1,13 @@
 """Options that choose a part of the history."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
 
 import typer
 
 from tollgate.v1 import history_pb2 as pb
+
+Chosen = TypeVar("Chosen")
 
 TYPES = {
     "top-up": pb.TRANSACTION_TYPE_TOP_UP,
@@ -12,6 +15,13 @@ TYPES = {
     "analytics": pb.TRANSACTION_TYPE_ANALYTICS,
     "adjustment": pb.TRANSACTION_TYPE_ADJUSTMENT,
     "refund": pb.TRANSACTION_TYPE_REFUND,
+}
+STATUSES = {
+    "pending": pb.TRANSACTION_STATUS_PENDING,
+    "succeeded": pb.TRANSACTION_STATUS_SUCCEEDED,
+    "failed": pb.TRANSACTION_STATUS_FAILED,
+    "refunded": pb.TRANSACTION_STATUS_REFUNDED,
+    "disputed": pb.TRANSACTION_STATUS_DISPUTED,
 }
 LANGUAGES = {"en": pb.LANGUAGE_ENGLISH, "ru": pb.LANGUAGE_RUSSIAN}
 
@@ -22,10 +32,23 @@ TypeOption = Annotated[
     typer.Option("--type", metavar="TYPE", help=f"Only these: {', '.join(TYPES)}."),
 ]
 
+StatusOption = Annotated[
+    list[str] | None,
+    typer.Option("--status", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}."),
+]
+
 
 def types_of(names: list[str] | None) -> list[pb.TransactionType.ValueType]:
     """The types of the names. Raises typer.BadParameter."""
-    for name in names or []:
-        if name not in TYPES:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(TYPES)}", param_hint="--type")
-    return [TYPES[name] for name in names or []]
+    return [_known(TYPES, name, "--type") for name in names or []]
+
+
+def statuses_of(names: list[str] | None) -> list[pb.TransactionStatus.ValueType]:
+    """The statuses of the names. Raises typer.BadParameter."""
+    return [_known(STATUSES, name, "--status") for name in names or []]
+
+
+def _known(choices: Mapping[str, Chosen], name: str, option: str) -> Chosen:
+    if name not in choices:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(choices)}", param_hint=option)
+    return choices[name]

@@ -11,7 +11,15 @@ import typer
 
 from server.cli import printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
-from server.cli.history.choices import LANGUAGES, FirstDay, LastDay, TypeOption, types_of
+from server.cli.history.choices import (
+    LANGUAGES,
+    FirstDay,
+    LastDay,
+    StatusOption,
+    TypeOption,
+    statuses_of,
+    types_of,
+)
 from server.cli.options import TenantArgument
 from server.cli.problems import Problem, problem_of
 from tollgate.v1 import history_pb2 as pb
@@ -39,6 +47,7 @@ def export(
     first_day: FirstDay = "",
     last_day: LastDay = "",
     types: TypeOption = None,
+    statuses: StatusOption = None,
     language: Annotated[
         Language, typer.Option(help="ru writes semicolons and decimal commas.")
     ] = Language.EN,
@@ -55,6 +64,7 @@ def export(
         first_day=first_day,
         last_day=last_day,
         types=types_of(types),
+        statuses=statuses_of(statuses),
         language=LANGUAGES[language],
         byte_order_mark=excel,
     )

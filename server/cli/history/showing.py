@@ -6,7 +6,14 @@ import typer
 
 from server.cli import printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
-from server.cli.history.choices import FirstDay, LastDay, TypeOption, types_of
+from server.cli.history.choices import (
+    FirstDay,
+    LastDay,
+    StatusOption,
+    TypeOption,
+    statuses_of,
+    types_of,
+)
 from server.cli.options import JsonOption, TenantArgument
 from server.money import show, show_cents
 from tollgate.v1 import history_pb2 as pb
@@ -52,6 +59,7 @@ def history(
     first_day: FirstDay = "",
     last_day: LastDay = "",
     types: TypeOption = None,
+    statuses: StatusOption = None,
     most: Annotated[int, typer.Option(min=1, max=1000, help="The most rows.")] = 20,
     json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
@@ -62,6 +70,7 @@ def history(
         first_day=first_day,
         last_day=last_day,
         types=types_of(types),
+        statuses=statuses_of(statuses),
         page_size=most,
     )
     with Connection(server) as connection:

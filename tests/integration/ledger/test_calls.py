@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.call import LateUsage
+from ledger.call import NEWEST_CALL, CallFilter, LateUsage
 from ledger.calls import Calls
 from ledger.errors import UnknownCall
 from ledger.journal import Journal
@@ -31,7 +31,7 @@ async def test_a_posted_call_is_found_with_all_it_was_posted_with(pool: Pool, ca
 async def test_a_call_belongs_to_its_tenant(pool: Pool, calls: Calls) -> None:
     await Journal(pool).post(0, 1, [settled_call(1)])
     assert await calls.find("other", "call-1") is None
-    assert await calls.list("other", None, None, 10) == []
+    assert await calls.list("other", CallFilter(), 10) == []
 
 
 async def test_calls_are_paged_from_the_newest_settlement(pool: Pool, calls: Calls) -> None:
@@ -40,8 +40,8 @@ async def test_calls_are_paged_from_the_newest_settlement(pool: Pool, calls: Cal
         for n in range(1, 8)
     ]
     await Journal(pool).post(0, 1, group)
-    seen, position = [], None
-    while page := await calls.list("acme", None, None, 3, position):
+    seen, position = [], NEWEST_CALL
+    while page := await calls.list("acme", CallFilter(), 3, position):
         seen += [call.call_id for call in page]
         position = page[-1].page_position
     assert seen == ["call-7", "call-6", "call-5", "call-4", "call-3", "call-2", "call-1"]
@@ -51,7 +51,9 @@ async def test_calls_are_listed_between_two_times(pool: Pool, calls: Calls) -> N
     minute = timedelta(minutes=1)
     group = [settled_call(n, settled_at=SETTLED_AT + n * minute) for n in range(1, 5)]
     await Journal(pool).post(0, 1, group)
-    listed = await calls.list("acme", SETTLED_AT + 2 * minute, SETTLED_AT + 4 * minute, 10)
+    listed = await calls.list(
+        "acme", CallFilter(SETTLED_AT + 2 * minute, SETTLED_AT + 4 * minute), 10
+    )
     assert [call.n for call in listed] == [3, 2]
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from ledger.call import CallFilter
 from ledger.entry import Entry, SettledCall
 from ledger.history.opening import Opening, mark_row, open_row
 from ledger.history.reader import History
@@ -221,7 +222,7 @@ async def test_a_row_opens_to_the_calls_that_it_gathers(pool: Pool, history: His
     await Journal(pool).post(0, 1, entries)
     opened: dict[tuple[str, int], set[str]] = {}
     for row in await rows_of(history):
-        calls = await history.calls_of("acme", row.number, (None, None), 10)
+        calls = await history.calls_of("acme", row.number, CallFilter(), 10)
         opened[row.kind, row.day.day] = {call.call_id for call in calls}
         assert row.calls == len(calls)
     assert opened == {
