@@ -3,11 +3,12 @@
 It never falls when a quantity rises: products, billing steps and all roundings are monotone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.errors import CostOutOfRange, QuantityOutOfRange, UnknownMeter
 from ledger.pricing.meter import ANALYTICS_REPORTS
+from ledger.pricing.placed import ANALYTICS
 from ledger.pricing.prices import ModelPrices
 
 MAX_QUANTITY = 10**12
@@ -51,6 +52,16 @@ def rate_total(prices: ModelPrices, usage: Mapping[str, int], analytics: bool) -
     if total > MAX_COST_MICROS:
         raise _too_dear()
     return total
+
+
+def rate_placed(prices: ModelPrices, placed: Sequence[int], analytics: bool) -> int | None:
+    """The total of quantities that lie in the glossary's order; None when only `rate` can tell."""
+    if prices.placed_total is None or min(placed) < 0 or sum(placed) > MAX_QUANTITY:
+        return None
+    if analytics and not placed[ANALYTICS]:
+        placed = (*placed[:ANALYTICS], 1)
+    total = prices.placed_total(placed)
+    return total if total <= MAX_COST_MICROS else None
 
 
 def _sums(prices: ModelPrices, usage: Mapping[str, int], analytics: bool) -> list[int]:

@@ -12,6 +12,7 @@ from quota.operation import (
     Authorize,
     Charge,
     End,
+    Kind,
     LookAccount,
     LookCall,
     LookGrant,
@@ -20,7 +21,9 @@ from quota.operation import (
 )
 
 # use_bin_type=False: the script's decoder knows only the older string types of msgpack.
-_pack = msgpack.Packer(use_bin_type=False).pack
+_packer = msgpack.Packer(use_bin_type=False)
+_pack = _packer.pack
+_PAIR = b"\x92"  # the head of an array of two
 
 # What a NamedTuple's own constructor does, without its detour.
 _new_tuple = tuple.__new__
@@ -63,11 +66,17 @@ class Simple(NamedTuple):
     balance: int = 0
 
 
+# What a charge that was taken as it is came to: code, directive, reserved, left_ms, valid_for_ms,
+# rated, charged. A packed charge is answered so, any other with a CallResult.
+PlainCharge = list[int]
+
 Result = CallResult | AccountView | CallView | Simple | Refused
 
 
 class BatchReply(NamedTuple):
-    """The script's reply. With OTHER_EPOCH, `stored_epoch` is the shard's, "0" for none."""
+    """The script's reply. With OTHER_EPOCH, `stored_epoch` is the shard's, "0" for none. Among the
+    results are PlainCharges where packed charges were asked.
+    """
 
     status: Status
     now_ms: int
@@ -77,14 +86,33 @@ class BatchReply(NamedTuple):
     stored_epoch: str = ""
 
 
-def encode(header: Header, operations: Sequence[Operation]) -> bytes:
-    """Packs a batch for ARGV[1]."""
-    packed: bytes = _pack((header, [(KINDS[type(op)], *op) for op in operations]))
-    return packed
+class ChargeStem:
+    """The charges of one call, of which most stays the same and is packed once."""
+
+    __slots__ = ("_free_ms", "_stem")
+
+    def __init__(self, charge: Charge) -> None:
+        """Takes from a charge all but what it reports."""
+        *stem, _total, _weight, _usage, _elapsed_ms, self._free_ms = charge
+        fields = b"".join(map(_pack, (Kind.CHARGE, *stem)))
+        self._stem: bytes = _packer.pack_array_header(len(charge) + 1) + fields
+
+    def pack(self, total: int, weight: int, usage: bytes, elapsed_ms: int) -> bytes:
+        """A packed charge. The head of the array that its fields are packed as is one byte."""
+        fields: bytes = _pack((total, weight, usage, elapsed_ms, self._free_ms))
+        return self._stem + fields[1:]
 
 
-def can_travel(operation: Operation) -> bool:
+def encode(header: Header, operations: Sequence[Operation | bytes]) -> bytes:
+    """Packs a batch for ARGV[1]; some of its operations may be packed already."""
+    packed = [op if op.__class__ is bytes else _pack((KINDS[type(op)], *op)) for op in operations]
+    return b"".join((_PAIR, _pack(header), _packer.pack_array_header(len(packed)), *packed))
+
+
+def can_travel(operation: Operation | bytes) -> bool:
     """Whether an operation can be packed at all: its texts are Unicode, its numbers fit 64 bits."""
+    if isinstance(operation, bytes):
+        return True
     try:
         _pack((KINDS[type(operation)], *operation))
     except (OverflowError, TypeError, ValueError):
@@ -136,6 +164,7 @@ def _plain_charge(op: Charge, fields: list[Any]) -> CallResult:
 _RESULTS: dict[type, Callable[[list[Any]], Result]] = {
     Authorize: _call_result,
     Charge: _call_result,
+    bytes: _call_result,
     Settle: _call_result,
     End: _call_result,
     LookAccount: _account_view,
@@ -144,7 +173,7 @@ _RESULTS: dict[type, Callable[[list[Any]], Result]] = {
 }
 
 
-def _result(op: Operation, fields: list[Any]) -> Result:
+def _result(op: Operation | bytes, fields: list[Any]) -> Result:
     if fields[0]:
         return _refused(fields)
     if len(fields) == _PLAIN_FIELDS and type(op) is Charge:
@@ -153,11 +182,14 @@ def _result(op: Operation, fields: list[Any]) -> Result:
     return make(fields) if make else Simple(*fields)
 
 
-def decode(reply: bytes, operations: Sequence[Operation]) -> BatchReply:
+def decode(reply: bytes, operations: Sequence[Operation | bytes]) -> BatchReply:
     """Unpacks the reply to a batch of these operations."""
     status, now_ms, posted_n, last_n, rest = msgpack.unpackb(reply, raw=True, strict_map_key=False)
     if status != Status.DECIDED:
         stored = rest.decode() if isinstance(rest, bytes) else ""
         return BatchReply(Status(status), now_ms, posted_n, last_n, [], stored)
-    results = [_result(op, fields) for op, fields in zip(operations, rest, strict=True)]
+    results = [
+        fields if op.__class__ is bytes and len(fields) == _PLAIN_FIELDS else _result(op, fields)
+        for op, fields in zip(operations, rest, strict=True)
+    ]
     return BatchReply(Status.DECIDED, now_ms, posted_n, last_n, results)

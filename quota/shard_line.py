@@ -51,7 +51,7 @@ class EpochKeeper(Protocol):
 class _Parcel:
     """Operations that were submitted together, and are decided and answered together."""
 
-    operations: Sequence[Operation]
+    operations: Sequence[Operation | bytes]
     future: asyncio.Future[Any]
     since: float
     epoch: str  # the only one that it may be decided in; "" for any
@@ -107,15 +107,17 @@ class ShardLine:
         return future
 
     def submit_all(
-        self, operations: Sequence[Operation], epoch: str = ""
+        self, operations: Sequence[Operation | bytes], epoch: str = ""
     ) -> asyncio.Future[list[Result]]:
-        """Queues up to MAX_BATCH operations for one batch; the future has all their results."""
+        """Queues up to MAX_BATCH operations for one batch; the future has all their results.
+
+        Charges may be packed already, and are then answered as BatchReply says.
+        """
         assert len(operations) <= MAX_BATCH
-        future: asyncio.Future[list[Result]] = self._queue(operations, epoch, alone=False)
-        return future
+        return self._queue(operations, epoch, alone=False)
 
     def _queue(
-        self, operations: Sequence[Operation], epoch: str, alone: bool
+        self, operations: Sequence[Operation | bytes], epoch: str, alone: bool
     ) -> asyncio.Future[Any]:
         if self._waiting_operations >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
@@ -313,10 +315,10 @@ class ShardLine:
             await connection.disconnect(nowait=True)
 
     async def _evaluate_sparing_memory(
-        self, connection: AbstractConnection, operations: list[Operation]
+        self, connection: AbstractConnection, operations: list[Operation | bytes]
     ) -> BatchReply:
         """With memory full, only the authorizes are turned away; the rest goes in, in order."""
-        strict = any(type(op) is Authorize for op in operations)
+        strict = Authorize in set(map(type, operations))
         try:
             return await self._evaluate(connection, operations, allow_oom=not strict)
         except OutOfMemoryError:
@@ -331,7 +333,7 @@ class ShardLine:
             )
 
     async def _evaluate(
-        self, connection: AbstractConnection, operations: list[Operation], allow_oom: bool
+        self, connection: AbstractConnection, operations: list[Operation | bytes], allow_oom: bool
     ) -> BatchReply:
         frame = self._frame_now()
         packed = encode(frame.header, operations)

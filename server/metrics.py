@@ -25,7 +25,11 @@ CALL_DURATION = Histogram(
     ["rpc_method", "rpc_response_status_code"],
     buckets=DURATION_BUCKETS_S,
 )
-SHED = Counter("tollgate_requests_shed", "Requests turned away under load.", ["rpc_method"])
+SHED = Counter(
+    "tollgate_requests_shed",
+    "Requests, and operations of streams, turned away under load.",
+    ["rpc_method"],
+)
 IN_FLIGHT = Gauge(
     "tollgate_requests_in_flight", "Unary requests being worked on.", multiprocess_mode="livesum"
 )

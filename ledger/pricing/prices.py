@@ -1,13 +1,14 @@
 """The prices of one model, compiled once to integers so that rating a call is a few products."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import gcd
 from typing import NamedTuple
 
 from ledger.pricing.increment import Increment
 from ledger.pricing.meter import QUANTITY_PER_UNIT, Unit
+from ledger.pricing.placed import POSITIONS, PlacedTotal, compile_total
 from ledger.pricing.rounding import DIVIDE, Divide, Rounding
 
 RATE_DECIMALS = 12
@@ -51,7 +52,8 @@ class ModelPrices:
     """The prices of one model, with the tariff's rounding, ready for `rate`.
 
     `components` are named in the order of their first meter; `denominators` belong to them and
-    contain the quantum, so a quotient counts quanta.
+    contain the quantum, so a quotient counts quanta. `placed_total` is a shorter way for
+    usage in the glossary's order, and None with billing increments or rounding to even.
     """
 
     model: str
@@ -62,26 +64,29 @@ class ModelPrices:
     divide: Divide
     quantum_micros: int
     burn_micros_per_second: int
+    placed_total: PlacedTotal | None = field(compare=False, repr=False)
 
     @classmethod
     def compile(cls, model: str, meters: Sequence[MeterPrice], rounding: Rounding) -> "ModelPrices":
         """Prepares checked prices."""
         components = tuple(dict.fromkeys(price.component for price in meters))
         factors = tuple(_common_factor(meters, component) for component in components)
-        lines = {}
+        lines: dict[str, Line] = {}
         for price in meters:
             position = components.index(price.component)
             numerator = price.scaled_rate // factors[position]
             lines[price.meter] = Line(position, numerator, price.increment)
+        denominators = tuple(SCALE * rounding.quantum_micros // factor for factor in factors)
         return cls(
             model=model,
             meters=tuple(meters),
             components=components,
-            denominators=tuple(SCALE * rounding.quantum_micros // factor for factor in factors),
+            denominators=denominators,
             lines=lines,
             divide=DIVIDE[rounding.mode],
             quantum_micros=rounding.quantum_micros,
             burn_micros_per_second=_burn(meters),
+            placed_total=_placed_total(lines, denominators, rounding),
         )
 
 
@@ -93,3 +98,15 @@ def _common_factor(meters: Sequence[MeterPrice], component: str) -> int:
 def _burn(meters: Sequence[MeterPrice]) -> int:
     per_minute: int = sum(price.scaled_rate * price.expected_per_minute for price in meters)
     return -(-per_minute // (SCALE * 60))
+
+
+def _placed_total(
+    lines: Mapping[str, Line], denominators: Sequence[int], rounding: Rounding
+) -> PlacedTotal | None:
+    numerators = [[0] * len(POSITIONS) for _ in denominators]
+    for meter, position in POSITIONS.items():
+        line = lines.get(meter)  # none in a document that is about to be refused
+        if line is None or line.increment is not None:
+            return None
+        numerators[line.position][position] = line.numerator
+    return compile_total(numerators, denominators, rounding)

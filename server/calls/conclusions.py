@@ -22,9 +22,9 @@ def count_decision(reason: int) -> None:
     _DECISIONS[reason].count += 1
 
 
-def count_directive(directive: int) -> None:
-    """Counts what a running call was told."""
-    _DIRECTIVES[directive].count += 1
+def count_directive(directive: int, count: int = 1) -> None:
+    """Counts what running calls were told."""
+    _DIRECTIVES[directive].count += count
 
 
 class Settled(NamedTuple):

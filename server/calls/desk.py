@@ -249,6 +249,7 @@ class CallDesk:
         late = any(quantity > counted.get(meter, 0) for meter, quantity in quantities.items())
         if outcome == OUTCOME_INCOMPLETE and late:
             elapsed_ms = request.elapsed_ms if request.HasField("elapsed_ms") else None
+            told = {meter: quantity for meter, quantity in quantities.items() if quantity}
             await self._calls.record_late_usage(
-                request.tenant_id, request.call_id, quantities, elapsed_ms
+                request.tenant_id, request.call_id, told, elapsed_ms
             )

@@ -22,6 +22,7 @@ from server.calls.questions import (
     SettleQuestion,
     quantities_of,
 )
+from server.calls.reports import Reports
 from server.calls.validation import MAX_QUANTITY, check_authorize, check_settle
 from server.errors import InvalidFields
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -82,6 +83,12 @@ class FirstTry:
             return question.build(known, pricing)
         except InvalidFields:
             return None
+
+    def reports(self, call: CallKey) -> Reports | None:
+        """What packs the further Charges of a call that reports often."""
+        pricing = self._book.remembered(call)
+        known = self._directory.recall(call[0])
+        return None if pricing is None or known is None else Reports(call, known, pricing)
 
     def authorize(self, request: pb.AuthorizeRequest, call: CallKey) -> Attempt | None:
         """An Authorize of a new call."""

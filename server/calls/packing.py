@@ -7,9 +7,9 @@ from typing import NamedTuple
 import msgpack
 
 from ledger.pricing.meter import GLOSSARY
+from ledger.pricing.placed import POSITIONS
 
-_POSITIONS = {meter: position for position, meter in enumerate(GLOSSARY)}
-_METERS = len(_POSITIONS)
+_METERS = len(GLOSSARY)
 _DIGEST_BYTES = 16
 
 _pack = msgpack.Packer().pack
@@ -20,15 +20,27 @@ def pack_usage(quantities: Mapping[str, int]) -> bytes:
     named: dict[str, int] = {}
     placed = [0] * _METERS
     for meter, quantity in quantities.items():
-        position = _POSITIONS.get(meter)
+        position = POSITIONS.get(meter)
         if position is not None:
             placed[position] = quantity
         elif quantity:
             named[meter] = quantity
+    if not named:
+        return pack_placed(placed)
+    packed: bytes = _pack((_without_last_zeros(placed), dict(sorted(named.items()))))
+    return packed
+
+
+def pack_placed(placed: list[int]) -> bytes:
+    """Packs quantities that lie in the glossary's order, and uses up the list."""
+    packed: bytes = _pack(_without_last_zeros(placed))
+    return packed
+
+
+def _without_last_zeros(placed: list[int]) -> list[int]:
     while placed and not placed[-1]:
         placed.pop()
-    packed: bytes = _pack((placed, dict(sorted(named.items()))) if named else placed)
-    return packed
+    return placed
 
 
 def unpack_usage(packed: bytes) -> dict[str, int]:

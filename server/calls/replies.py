@@ -1,7 +1,11 @@
 """From what the live store decided to what gateways are told."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from quota.batch import PlainCharge
 from quota.decision import CallResult, CallView, Directive, Reason, State
 from quota.operation import NONE
 from server.calls.packing import Parties, Times, unpack_usage
@@ -11,6 +15,7 @@ from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
 HANG_UP = int(Directive.HANG_UP)
+ACTIVE = common_pb2.CALL_STATE_ACTIVE
 
 
 def timestamp(ms: int) -> Timestamp:
@@ -105,6 +110,24 @@ def put_charged(reply: pb.ChargeResponse, result: CallResult) -> None:
     granted.valid_for_ms = result.valid_for_ms
     if result.known:
         reply.usage.CopyFrom(usage(result.usage))
+
+
+def add_plain_charges(results: Any, charges: Iterable[tuple[int, PlainCharge]]) -> None:
+    """Adds results by their operations' ids, of charges that were taken as they are."""
+    for operation_id, (_, directive, reserved, left_ms, valid_ms, rated, charged) in charges:
+        result = results.add()
+        result.id = operation_id
+        reply = result.charge
+        reply.directive = directive
+        reply.state = ACTIVE
+        reply.rated_micros = rated
+        reply.charged_micros = charged
+        if rated != charged:
+            reply.overrun_micros = rated - charged
+        granted = reply.grant
+        granted.reserved_micros = reserved
+        granted.seconds_left = left_ms // 1000
+        granted.valid_for_ms = valid_ms
 
 
 def nobody_holds() -> pb.ChargeResponse:

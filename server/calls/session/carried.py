@@ -1,41 +1,84 @@
-"""The calls that a stream carries, so that what changes their fate finds its way to them."""
+"""The calls that a stream speaks of, so that what changes their fate finds its way to them."""
+
+from collections import deque
+from typing import Any
+
+from quota.shard_line import ShardLine
+from server.calls.questions import CallKey
+from server.calls.reports import Reports
+
+NEVER = 0.0
+
+
+class Call:
+    """One call. `busy` while an operation of it is worked on, with those that wait for its answer;
+    `heard_s` is when a running call was last heard of, by the loop's clock.
+    """
+
+    __slots__ = ("busy", "heard_s", "key", "line", "reports", "waiting")
+
+    def __init__(self, key: CallKey) -> None:
+        self.key, self.busy, self.heard_s = key, False, NEVER
+        self.waiting: deque[Any] | None = None
+        self.line: ShardLine | None = None
+        self.reports: Reports | None = None
+
+    def wait(self, item: Any) -> None:
+        """Puts an operation behind the one that is worked on."""
+        if self.waiting is None:
+            self.waiting = deque()
+        self.waiting.append(item)
 
 
 class Carried:
-    """Calls by tenant, each with when it was last heard of, in seconds of the loop's clock."""
+    """Carries those calls that were heard of as running; others are known while they are busy."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, dict[str, float]] = {}
+        self.calls: dict[CallKey, Call] = {}
+        self._of: dict[str, dict[str, Call]] = {}
 
-    def touch(self, call: tuple[str, str], now_s: float) -> None:
-        """A tenant's call was heard of."""
-        tenant_id, call_id = call
-        calls = self._calls.get(tenant_id)
-        if calls is None:
-            calls = self._calls[tenant_id] = {}
-        calls[call_id] = now_s
+    def call(self, key: CallKey) -> Call:
+        """The call, new if it is not known."""
+        call = self.calls.get(key)
+        if call is None:
+            call = self.calls[key] = Call(key)
+            self._of.setdefault(key[0], {})[key[1]] = call
+        return call
 
-    def drop(self, call: tuple[str, str]) -> None:
-        """A tenant's call is over."""
-        tenant_id, call_id = call
-        calls = self._calls.get(tenant_id)
-        if calls is not None and calls.pop(call_id, None) is not None and not calls:
-            del self._calls[tenant_id]
+    def release(self, call: Call) -> None:
+        """Nothing is worked on any more of a call that is not carried."""
+        call.busy = False
+        self._remove(call)
 
     def of(self, tenant_id: str) -> list[str]:
-        """The calls of a tenant."""
-        return list(self._calls.get(tenant_id, ()))
+        """The running calls of a tenant."""
+        calls = self._of.get(tenant_id, {})
+        return [call_id for call_id, call in calls.items() if call.heard_s != NEVER]
 
     def holds(self, tenant_id: str, call_id: str) -> bool:
         """Whether the stream carries a call."""
-        return call_id in self._calls.get(tenant_id, ())
+        call = self.calls.get((tenant_id, call_id))
+        return call is not None and call.heard_s != NEVER
 
     def forget(self, before_s: float) -> None:
         """Drops the calls that were not heard of since: their leases are over."""
-        for tenant_id in list(self._calls):
-            heard = self._calls[tenant_id]
-            kept = {call_id: at for call_id, at in heard.items() if at >= before_s}
-            if kept:
-                self._calls[tenant_id] = kept
-            else:
-                del self._calls[tenant_id]
+        for call in list(self.calls.values()):
+            if call.heard_s < before_s:
+                call.heard_s = NEVER
+                if not call.busy:
+                    self._remove(call)
+
+    def clear(self) -> None:
+        """Drops all, also what waits: it knows its call, and must not wait for the collector."""
+        for call in self.calls.values():
+            call.waiting = None
+        self.calls.clear()
+        self._of.clear()
+
+    def _remove(self, call: Call) -> None:
+        tenant_id, call_id = call.key
+        del self.calls[call.key]
+        calls = self._of[tenant_id]
+        del calls[call_id]
+        if not calls:
+            del self._of[tenant_id]

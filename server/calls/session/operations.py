@@ -4,29 +4,36 @@ Operations of one call are worked on one after the other, those of different cal
 """
 
 import asyncio
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
 from opentelemetry.trace import Span
 
-from quota.batch import Result
+from quota.batch import PlainCharge, Result
 from quota.errors import QuotaError
 from quota.operation import Operation as StoreOperation
 from quota.shard_line import MAX_BATCH, ShardLine
-from server.calls.conclusions import Settled
+from server.calls.conclusions import Settled, count_directive
 from server.calls.first_try import Attempt
-from server.calls.questions import CallKey
-from server.calls.session.carried import Carried
+from server.calls.session.carried import NEVER, Carried
+from server.calls.session.items import Item, Message, Portion
 from server.calls.session.outgoing import Outgoing
 from server.calls.session.parts import SessionParts
 from server.calls.session.postings import Awaited, Postings
-from server.errors import DeadlineExceeded, InvalidFields, PermissionDenied, Violation
+from server.errors import (
+    DeadlineExceeded,
+    InvalidFields,
+    Overloaded,
+    PermissionDenied,
+    Violation,
+)
 from server.interceptors.failures import tell_of
 from server.interceptors.overload import Priority
 from server.interceptors.principal import Principal
-from server.metrics import SESSION_OPERATIONS
+from server.metrics import SESSION_OPERATIONS, SHED
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
@@ -36,39 +43,8 @@ MAX_AGAIN = 64
 NOTHING_ASKED = InvalidFields([Violation("request", "must be authorize, charge or settle")])
 
 _OVER = frozenset({common_pb2.CALL_STATE_SETTLED, common_pb2.CALL_STATE_UNKNOWN})
-
-
-class Message:
-    """One message of the client: how many of its operations are not answered yet."""
-
-    __slots__ = ("open",)
-
-    def __init__(self, count: int) -> None:
-        self.open = count
-
-
-class Item:
-    """One operation of a message."""
-
-    __slots__ = (
-        "admitted",
-        "attempt",
-        "call",
-        "kind",
-        "message",
-        "operation",
-        "operation_id",
-        "request",
-    )
-
-    def __init__(
-        self, operation_id: int, message: Message, kind: str, request: Any, call: CallKey | None
-    ) -> None:
-        self.operation_id, self.message, self.kind = operation_id, message, kind
-        self.request, self.call = request, call
-        self.operation: StoreOperation | None = None
-        self.attempt: Attempt | None = None
-        self.admitted = False
+_SHED = SHED.labels(METHOD)
+_new_tuple = tuple.__new__  # what a NamedTuple's own constructor does, without its detour
 
 
 class Operations:
@@ -80,11 +56,9 @@ class Operations:
         self._parts, self._principal, self._outgoing = parts, principal, outgoing
         self._loop = asyncio.get_running_loop()
         self._first_try, self._limiter = parts.desk.first_try, parts.limiter
-        # Calls of which an operation is worked on, with those that wait for its answer.
-        self._busy: dict[CallKey, deque[Item] | None] = {}
         # Those whose turn has come, and those that are prepared, by shard.
         self._ready: deque[Item] = deque()
-        self._prepared: dict[ShardLine, list[Item]] = {}
+        self._prepared: dict[ShardLine, Portion] = {}
         self._at_the_desk: set[asyncio.Task[None]] = set()
         self._again = asyncio.Semaphore(MAX_AGAIN)
         self._in_flight = 0
@@ -92,25 +66,22 @@ class Operations:
 
     def take(self, request: pb.SessionRequest) -> None:
         """Begins a message's operations."""
-        operations = request.operations
-        message, busy = Message(len(operations)), self._busy
+        operations, calls, prepare = request.operations, self.carried.calls, self._prepare
+        message = Message(len(operations))
         SESSION_OPERATIONS.inc(message.open)
         for operation in operations:
-            kind = operation.WhichOneof("request")
-            if kind is None:
-                self._refuse(Item(operation.id, message, "", None, None), NOTHING_ASKED)
-                continue
-            asked = getattr(operation, kind)
-            call = (asked.tenant_id, asked.call_id)
-            item = Item(operation.id, message, kind, asked, call)
-            if call not in busy:
-                busy[call] = None
-                self._prepare(item)
+            if operation.HasField("charge"):
+                kind, asked = "charge", operation.charge
             else:
-                waiting = busy[call]
-                if waiting is None:
-                    waiting = busy[call] = deque()
-                waiting.append(item)
+                kind = operation.WhichOneof("request") or ""
+                asked = getattr(operation, kind or "charge")
+            key = (asked.tenant_id, asked.call_id)
+            call = calls.get(key) or self.carried.call(key)
+            item = _new_tuple(Item, (operation.id, message, kind, asked, call))
+            if call.busy:
+                call.wait(item)
+            else:
+                prepare(item)
         self._go_on()
 
     def close(self) -> list[asyncio.Task[None]]:
@@ -120,9 +91,9 @@ class Operations:
         self._closed = True
         self._limiter.leave(self._in_flight)
         # The parts of a stream know each other; what they hold must not wait for the collector.
-        for held in (self._busy, self._ready, self._prepared):
-            held.clear()
-        self.carried = Carried()
+        self._ready.clear()
+        self._prepared.clear()
+        self.carried.clear()
         return [*self._at_the_desk, *self.postings.followers]
 
     # Asking
@@ -138,54 +109,75 @@ class Operations:
                 self._submit(*self._prepared.popitem())
 
     def _prepare(self, item: Item) -> None:
-        assert item.call is not None
-        tenant_id = item.call[0]
+        call, attempt = item.call, None
+        call.busy = True
+        operation: StoreOperation | bytes | None
         try:
-            self._admit(item, tenant_id)
+            self._admit(item)
             if item.kind == "charge":
-                item.operation = self._first_try.charge(item.request, item.call)
+                operation = self._charge(item)
             else:
-                self._attempt(item, item.call)
+                attempt = self._attempt(item)
+                operation = attempt and attempt.operation
+        except (PermissionDenied, Overloaded) as error:
+            self._turn_away(item, error)
         except Exception as error:
             self._refuse(item, error)
-            return
-        if item.operation is None:
-            self._ask_at_the_desk(self._ordinary(item))
-            return
-        line = self._parts.store.line_of(tenant_id)
-        portion = self._prepared.get(line)
-        if portion is None:
-            portion = self._prepared[line] = []
-        portion.append(item)
-        if len(portion) == MAX_BATCH:
-            self._submit(line, self._prepared.pop(line))
+        else:
+            if operation is None:
+                self._ask_at_the_desk(self._ordinary(item))
+            else:
+                self._put(item, operation, attempt)
 
-    def _admit(self, item: Item, tenant_id: str) -> None:
-        tenants = self._principal.tenants
-        if tenants is not None and tenant_id not in tenants:
-            raise PermissionDenied
+    def _admit(self, item: Item) -> None:
+        call = item.call
+        # A call that has told its usage before was asked for by a key that may.
+        if call.reports is None:
+            tenants = self._principal.tenants
+            if tenants is not None and call.key[0] not in tenants:
+                raise PermissionDenied
         new = item.kind == "authorize" and not item.request.HasField("usage")
         self._limiter.enter(Priority.NEW if new else Priority.RUNNING)
-        item.admitted = True
         self._in_flight += 1
 
-    def _attempt(self, item: Item, call: CallKey) -> None:
-        if item.kind == "authorize":
-            item.attempt = self._first_try.authorize(item.request, call)
-        else:
-            item.attempt = self._first_try.settle(item.request, call)
-        if item.attempt is not None:
-            item.operation = item.attempt.operation
+    def _charge(self, item: Item) -> StoreOperation | bytes | None:
+        request, call = item.request, item.call
+        reports = call.reports
+        if reports is None or reports.until_ms <= time.time() * 1000:
+            reports = call.reports = self._first_try.reports(call.key)
+            if reports is None:
+                return None
+        return reports.pack(request) or self._first_try.charge(request, call.key)
 
-    def _submit(self, line: ShardLine, items: list[Item]) -> None:
-        span = self._begin_span(len(items), line)
-        operations = [item.operation for item in items if item.operation is not None]
+    def _attempt(self, item: Item) -> Attempt | None:
+        key = item.call.key
+        if item.kind == "authorize":
+            return self._first_try.authorize(item.request, key)
+        if item.kind == "settle":
+            return self._first_try.settle(item.request, key)
+        raise NOTHING_ASKED
+
+    def _put(self, item: Item, operation: StoreOperation | bytes, attempt: Attempt | None) -> None:
+        line = item.call.line
+        if line is None:
+            line = item.call.line = self._parts.store.line_of(item.call.key[0])
+        portion = self._prepared.get(line)
+        if portion is None:
+            portion = self._prepared[line] = Portion()
+        portion.items.append(item)
+        portion.operations.append(operation)
+        portion.attempts.append(attempt)
+        if len(portion.items) == MAX_BATCH:
+            self._submit(line, self._prepared.pop(line))
+
+    def _submit(self, line: ShardLine, portion: Portion) -> None:
+        span = self._begin_span(len(portion.items), line)
         try:
-            future = line.submit_all(operations)
+            future = line.submit_all(portion.operations)
         except QuotaError as error:
-            self._refuse_all(items, error)
+            self._refuse_all(portion.items, error)
             return
-        future.add_done_callback(partial(self._decided, items, span))
+        future.add_done_callback(partial(self._decided, portion, span))
 
     def _begin_span(self, count: int, line: ShardLine) -> Span | None:
         if self._parts.tracer is None:
@@ -194,7 +186,10 @@ class Operations:
         return self._parts.tracer.start_span("Session batch", attributes=attributes)
 
     def _decided(
-        self, items: list[Item], span: Span | None, future: "asyncio.Future[list[Result]]"
+        self,
+        portion: Portion,
+        span: Span | None,
+        future: "asyncio.Future[list[Any]]",
     ) -> None:
         if span is not None:
             span.end()
@@ -202,25 +197,51 @@ class Operations:
             return
         error = future.exception()
         if error is not None:
-            self._refuse_all(items, error)
+            self._refuse_all(portion.items, error)
         else:
-            now_s = self._loop.time()
-            for item, result in zip(items, future.result(), strict=True):
-                self._conclude(item, result, now_s)
+            self._conclude(portion, future.result())
         self._go_on()
 
-    def _conclude(self, item: Item, result: Result, now_s: float) -> None:
+    def _conclude(self, portion: Portion, results: list[Any]) -> None:
+        now_s = self._loop.time()
+        plain: list[tuple[Item, PlainCharge]] = []
+        for item, attempt, result in zip(portion.items, portion.attempts, results, strict=True):
+            if isinstance(result, list):
+                item.call.heard_s = now_s
+                plain.append((item, result))
+            else:
+                self._conclude_one(item, attempt, result, now_s)
+        if plain:
+            self._conclude_plain(plain)
+
+    def _conclude_plain(self, charges: list[tuple[Item, PlainCharge]]) -> None:
+        items = [item for item, _ in charges]
         try:
-            if item.kind == "charge":
+            self._outgoing.add_charges([(item.operation_id, told) for item, told in charges])
+        except Exception as error:  # a bug must not leave calls busy for ever
+            self._refuse_all(items, error)
+            return
+        for directive, count in Counter([told[1] for _, told in charges]).items():
+            count_directive(directive, count)
+        self._leave(len(items))
+        for item in items:
+            self._finish(item)
+
+    def _conclude_one(
+        self, item: Item, attempt: Attempt | None, result: Result, now_s: float
+    ) -> None:
+        try:
+            if attempt is None:
                 plain = self._tell_charge(item, result, now_s)
             else:
-                plain = self._tell_other(item, result, now_s)
+                plain = self._tell_other(item, attempt, result, now_s)
         except Exception as error:  # a bug must not leave a call busy for ever
             self._refuse(item, error)
             return
         if plain:
             self._complete(item)
         else:
+            item.call.reports = None
             self._ask_at_the_desk(self._ordinary(item))
 
     def _tell_charge(self, item: Item, result: Result, now_s: float) -> bool:
@@ -232,13 +253,10 @@ class Operations:
         except Exception:
             self._outgoing.take_back()
             raise
-        assert item.call is not None
-        self.carried.touch(item.call, now_s)
+        item.call.heard_s = now_s
         return True
 
-    def _tell_other(self, item: Item, result: Result, now_s: float) -> bool:
-        attempt = item.attempt
-        assert attempt is not None
+    def _tell_other(self, item: Item, attempt: Attempt, result: Result, now_s: float) -> bool:
         outcome = self._outgoing.add(item.operation_id)
         try:
             plain = attempt.tell(attempt, result, outcome)
@@ -295,32 +313,39 @@ class Operations:
         self, item: Item, outcome: pb.OperationResult, settled: Settled | None, now_s: float
     ) -> None:
         """Takes note of what an outcome means for the stream."""
-        assert item.call is not None
+        call = item.call
         if item.kind == "settle":
-            self.carried.drop(item.call)
+            call.heard_s = NEVER
             if settled is not None:
-                line = self._parts.store.line_of(item.call[0])
+                line = self._parts.store.line_of(call.key[0])
                 self.postings.expect(line, item.operation_id, item.request, settled)
         elif item.kind == "charge" and outcome.charge.state in _OVER:
-            self.carried.drop(item.call)
+            call.heard_s = NEVER
         elif item.kind == "charge" or outcome.authorize.decision == pb.DECISION_ACCEPTED:
-            self.carried.touch(item.call, now_s)
+            call.heard_s = now_s
 
     def _complete(self, item: Item) -> None:
-        """The result that was added last is complete; the call's next operation may go."""
-        if item.admitted and not self._closed:
-            self._in_flight -= 1
-            self._limiter.leave()
-        message = item.message
+        """The result that was added last is complete."""
+        self._leave(1)
+        self._finish(item)
+
+    def _leave(self, count: int) -> None:
+        if not self._closed:
+            self._in_flight -= count
+            self._limiter.leave(count)
+
+    def _finish(self, item: Item) -> None:
+        """The call's next operation may go."""
+        message, call = item.message, item.call
         message.open -= 1
         if not message.open:
             self._outgoing.answered()
-        if item.call is None:
-            return
-        waiting = self._busy.pop(item.call, None)
-        if waiting:
-            self._ready.append(waiting.popleft())
-            self._busy[item.call] = waiting or None
+        if call.waiting:
+            self._ready.append(call.waiting.popleft())
+        elif call.heard_s == NEVER:
+            self.carried.release(call)
+        else:
+            call.busy = False
 
     def _refuse_all(self, items: list[Item], error: BaseException) -> None:
         for item in items:
@@ -330,6 +355,13 @@ class Operations:
         """Answers an operation with the status that its unary method would end with."""
         self._outgoing.add_error(item.operation_id, tell_of(error, METHOD).status)
         self._complete(item)
+
+    def _turn_away(self, item: Item, error: PermissionDenied | Overloaded) -> None:
+        """Refuses an operation that was not let in."""
+        if isinstance(error, Overloaded):
+            _SHED.inc()
+        self._outgoing.add_error(item.operation_id, tell_of(error, METHOD).status)
+        self._finish(item)
 
     def _tell_posted(self, settle: Awaited) -> None:
         if settle.settled.closed_before:

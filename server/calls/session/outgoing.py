@@ -2,11 +2,14 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from google.rpc import status_pb2
 
+from quota.batch import PlainCharge
+from server.calls.replies import add_plain_charges
 from tollgate.v1 import call_authorization_pb2 as pb
 
 MAX_RESULTS = 1_000
@@ -47,6 +50,18 @@ class Outgoing:
         result: pb.OperationResult = results.add()
         result.id = operation_id
         return result
+
+    def add_charges(self, charges: Sequence[tuple[int, PlainCharge]]) -> None:
+        """The results of plain charges by their operations' ids: all of them, or an exception."""
+        results = self._results
+        if results is None or self._full or len(results) + len(charges) > MAX_RESULTS:
+            results = self._begin()
+        before = len(results)
+        try:
+            add_plain_charges(results, charges)
+        except Exception:
+            del results[before:]
+            raise
 
     def _begin(self) -> Any:
         self._parcels.append(Parcel())

@@ -9,8 +9,10 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
+from prometheus_client import REGISTRY
 
 from server import app
+from server.calls.session import operations
 from server.calls.session import stream as serving
 from server.errors import Draining
 from server.interceptors.overload import Limiter
@@ -50,7 +52,7 @@ async def limiter_of(installation: Installation) -> Limiter:
 async def test_new_calls_are_shed_first_and_running_ones_last(
     proxy: Proxy, behind: Installation
 ) -> None:
-    gateway = Gateway(behind.admin)
+    gateway, shed_before = Gateway(behind.admin), shed()
     async with stream(behind.channel, ADMIN_KEY) as session:
         running = [gateway.authorization(f"r{number}") for number in range(3)]
         await session.ask(*running)
@@ -66,6 +68,7 @@ async def test_new_calls_are_shed_first_and_running_ones_last(
         )
         assert_shed(await session.result(reports[2]))
         assert limiter.in_flight == 10
+        assert shed() - shed_before == 2
         assert len(session.results) == 3 + 2
         proxy.restore()
         for each in started[:8]:
@@ -74,6 +77,12 @@ async def test_new_calls_are_shed_first_and_running_ones_last(
         assert (await session.result(reports[0])).charge.charged_micros == 10_000
         assert (await session.result(reports[1])).HasField("authorize")
         assert limiter.in_flight == 0
+
+
+def shed() -> float:
+    """How many operations of streams the metric says were turned away."""
+    name = "tollgate_requests_shed_total"
+    return REGISTRY.get_sample_value(name, {"rpc_method": operations.METHOD}) or 0.0
 
 
 def assert_shed(result: pb.OperationResult) -> None:

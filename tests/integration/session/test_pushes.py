@@ -204,4 +204,4 @@ async def test_a_call_that_is_silent_beyond_its_lease_is_forgotten(
             return not side.carried("acme")
 
         await eventually(is_forgotten)
-        assert not side._operations.carried._calls
+        assert not side._operations.carried.calls

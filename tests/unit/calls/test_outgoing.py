@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from google.rpc import status_pb2
 
 from server.calls.session.outgoing import MAX_ERROR_BYTES, MAX_PUSHES, MAX_RESULTS, Outgoing
 from tollgate.v1 import call_authorization_pb2 as pb
+from tollgate.v1 import common_pb2
 
 
 async def test_results_travel_together_in_their_order() -> None:
@@ -29,6 +31,44 @@ async def test_no_message_holds_more_results_or_pushes_than_are_bounded() -> Non
     assert (len(first.response.results), len(second.response.results)) == (MAX_RESULTS, 1)
     assert (len(first.response.pushes), len(second.response.pushes)) == (MAX_PUSHES, 1)
     assert outgoing.empty
+
+
+async def test_charges_that_were_taken_as_they_are_are_told_in_full() -> None:
+    outgoing = Outgoing()
+    outgoing.add(1)
+    outgoing.add_charges([(2, [0, 1, 500, 42_999, 30, 20, 15]), (3, [0, 4, 0, 0, 0, 7, 7])])
+    _, running, ended = (await outgoing.take()).response.results
+    assert running == pb.OperationResult(
+        id=2,
+        charge=pb.ChargeResponse(
+            directive=pb.DIRECTIVE_CONTINUE,
+            state=common_pb2.CALL_STATE_ACTIVE,
+            grant=pb.Grant(reserved_micros=500, seconds_left=42, valid_for_ms=30),
+            rated_micros=20,
+            charged_micros=15,
+            overrun_micros=5,
+        ),
+    )
+    assert ended.charge.directive == pb.DIRECTIVE_HANG_UP
+    assert ended.charge.HasField("grant")
+
+
+async def test_charges_do_not_make_a_message_longer_than_is_bounded() -> None:
+    outgoing, plain = Outgoing(), [0, 1, 500, 42_999, 30, 20, 15]
+    for _ in range(5):
+        outgoing.add_charges([(number, plain) for number in range(256)])
+    parcels = [await outgoing.take() for _ in range(2)]
+    assert [len(each.response.results) for each in parcels] == [768, 512]
+    assert outgoing.empty
+
+
+async def test_charges_of_which_one_cannot_be_told_are_not_told_at_all() -> None:
+    outgoing = Outgoing()
+    outgoing.add(1)
+    with pytest.raises(ValueError, match="range"):
+        outgoing.add_charges([(2, [0, 1, 5, 5, 5, 5, 5]), (3, [0, 1, 2**64, 5, 5, 5, 5])])
+    outgoing.add(4)
+    assert [each.id for each in (await outgoing.take()).response.results] == [1, 4]
 
 
 async def test_long_errors_are_spread_over_messages() -> None:

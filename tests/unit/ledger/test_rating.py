@@ -12,7 +12,7 @@ from ledger.pricing.increment import Increment
 from ledger.pricing.meter import GLOSSARY, QUANTITY_PER_UNIT
 from ledger.pricing.prices import ModelPrices
 from ledger.pricing.rounding import DIVIDE, RoundingMode
-from ledger.rating import expectation, rate, rate_total
+from ledger.rating import expectation, rate, rate_placed, rate_total
 from ledger.tariff import Tariff
 from tests.unit.ledger.pricing_samples import meter_document, tariff_document
 
@@ -162,6 +162,28 @@ def test_rating_equals_rational_arithmetic(
         assert dict(rated.components) == expected
         assert rate_total(model, usage, analytics) == rated.total_micros
         assert rated.total_micros == sum(expected.values())
+
+
+@given(prices(), st.lists(quantities, min_size=7, max_size=7), st.booleans())
+def test_usage_in_the_order_of_the_glossary_comes_to_the_same(
+    model: ModelPrices, placed: list[int], analytics: bool
+) -> None:
+    short = rate_placed(model, placed, analytics)
+    try:
+        total = rate_total(model, dict(zip(GLOSSARY, placed, strict=True)), analytics)
+    except CostOutOfRange:
+        assert short is None
+    else:
+        to_even = model.divide is DIVIDE[RoundingMode.HALF_EVEN]
+        steps = any(price.increment for price in model.meters)
+        assert short == (None if to_even or steps else total)
+
+
+@pytest.mark.parametrize("quantity", [-1, 10**12 + 1])
+def test_a_placed_quantity_out_of_range_is_left_to_be_told(quantity: int) -> None:
+    model = BOOK.models["generic-assistant"]
+    assert rate_placed(model, [0, 0, 0, 1, 0, 0, 0], analytics=False) == 0
+    assert rate_placed(model, [0, 0, 0, quantity, 0, 0, 0], analytics=False) is None
 
 
 @given(prices(), usages, st.sampled_from(sorted(GLOSSARY)), quantities, st.booleans())

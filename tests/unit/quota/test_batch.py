@@ -5,7 +5,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from quota.batch import BatchReply, Header, Simple, Status, can_travel, decode, encode
+from quota.batch import BatchReply, ChargeStem, Header, Simple, Status, can_travel, decode, encode
 from quota.decision import (
     AccountView,
     CallResult,
@@ -111,6 +111,24 @@ def test_a_plain_charge_is_told_its_own_pin_usage_and_model() -> None:
         "available": 0, "reserved_by_others": 0, "daily_cap": 0, "spend_today": 0,
         "day_end_ms": 0, "outcome": 0, "spend_by_day": (), "model": "omni",
     }  # fmt: skip
+
+
+def test_a_packed_charge_travels_as_the_charge_that_it_is() -> None:
+    packed = ChargeStem(CHARGE._replace(total=1, weight=2, usage=b"3", elapsed_ms=4)).pack(
+        CHARGE.total, CHARGE.weight, CHARGE.usage, CHARGE.elapsed_ms
+    )
+    assert encode(HEADER, [packed, LOAD, packed]) == encode(HEADER, [CHARGE, LOAD, CHARGE])
+    assert can_travel(packed)
+
+
+def test_a_packed_charge_is_answered_with_its_plain_fields_or_like_any_other() -> None:
+    call = [0, 1, 4, 2, *range(5, 12), b"pin", b"\xff", *range(14, 21), [], b"omni"]
+    plain = [0, 3, 500, 40, 30, 20, 15]
+    packed = ChargeStem(CHARGE).pack(1, 1, b"", 1)
+    results: list[Any] = decode(reply(plain, call, [4, [b"pin"]]), [packed] * 3).results
+    assert results[0] == plain
+    assert isinstance(results[1], CallResult)
+    assert results[2] == Refused(Code.PIN_MISMATCH, ("pin",))
 
 
 @pytest.mark.parametrize("empty", [[], {}, 0])
