@@ -134,8 +134,8 @@ async def run_worker(
 def concerns(settings: Settings, told: Telemetry, ring: KeyRing, limiter: Limiter) -> list[Concern]:
     """What happens around every request, outermost first."""
     return [
-        *([Tracing(told.tracer)] if told.tracer is not None else []),
-        Durations(told.record),
+        *([Tracing(told.tracer, told.draw)] if told.tracer and told.draw else []),
+        Durations(),
         Failures(),
         Overload(limiter),
         Authentication(ring),

@@ -7,12 +7,14 @@ as deciding about the call. The tallies are written once a second, and before ea
 import asyncio
 from bisect import bisect_left
 from collections.abc import Callable
+from operator import add
 
 from prometheus_client import Counter, Histogram
 
 WRITE_EVERY_S = 1.0
 
 _writers: list[Callable[[], None]] = []
+_durations: dict[tuple[str, ...], "DurationTally"] = {}
 
 
 class Tally:
@@ -32,15 +34,19 @@ class Tally:
 
 
 class DurationTally:
-    """Observes durations in seconds for a child of a histogram."""
+    """Observes durations in seconds for a child of a histogram. `total` holds all that was written
+    so far: counts by bucket, the last of them for what is above the highest bound, and the sum.
+    """
 
-    __slots__ = ("_bounds", "_child", "_counts", "_sum")
+    __slots__ = ("_bounds", "_child", "_counts", "_sum", "total")
 
     def __init__(self, child: Histogram) -> None:
         self._child, self._sum = child, 0.0
         self._bounds = child._upper_bounds
         self._counts = [0] * len(self._bounds)
+        self.total = (tuple(self._counts), 0.0)
         _writers.append(self.write)
+        _durations[child._labelvalues] = self
 
     def observe(self, seconds: float) -> None:
         """Counts one duration in its bucket."""
@@ -55,6 +61,8 @@ class DurationTally:
             if count:
                 bucket.inc(count)
         self._child._sum.inc(self._sum)
+        counts, seconds = self.total
+        self.total = (tuple(map(add, counts, self._counts)), seconds + self._sum)
         self._counts = [0] * len(self._bounds)
         self._sum = 0.0
 
@@ -63,6 +71,11 @@ def write_tallies() -> None:
     """Writes all tallies of this process."""
     for write in _writers:
         write()
+
+
+def duration_totals() -> dict[tuple[str, ...], tuple[tuple[int, ...], float]]:
+    """By the labels of their histogram's child, what all durations of this process came to."""
+    return {labels: tally.total for labels, tally in list(_durations.items())}
 
 
 async def keep_writing() -> None:

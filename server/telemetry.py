@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import structlog
-from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 
-from server.interceptors.durations import Record
+from server.interceptors.tracing import Draw
 
 SHUTDOWN_S = 2.0
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -28,11 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 class Telemetry(NamedTuple):
-    """What is on: a tracer, a recorder of call durations, a meter; None where off."""
+    """What is on: a tracer, and who draws which traces are sampled; None where off."""
 
     tracer: Tracer | None = None
-    record: Record | None = None
-    meter: Meter | None = None
+    draw: Draw | None = None
 
 
 @asynccontextmanager
@@ -49,15 +47,14 @@ async def telemetry(
 
     traces = otlp.traces(variables, instance) if "traces" in wanted else None
     metrics = otlp.metrics(variables, instance) if "metrics" in wanted else None
-    meter = metrics.get_meter(otlp.SCOPE) if metrics is not None else None
+    providers = [traces.provider] if traces is not None else []
     try:
-        yield Telemetry(
-            traces.get_tracer(otlp.SCOPE) if traces is not None else None,
-            _recorder(meter, otlp.CALL_DURATION) if meter is not None else None,
-            meter,
-        )
+        if traces is None:
+            yield Telemetry()
+        else:
+            yield Telemetry(traces.provider.get_tracer(otlp.SCOPE), traces.roots.draw)
     finally:
-        await _shut_down([each for each in (traces, metrics) if each is not None])
+        await _shut_down([*providers, *([metrics] if metrics is not None else [])])
 
 
 def _is_on(variables: Mapping[str, str], signal: str) -> bool:
@@ -67,18 +64,6 @@ def _is_on(variables: Mapping[str, str], signal: str) -> bool:
     if variables.get(exporter, "otlp") != "otlp":
         return False
     return bool(variables.get(ENDPOINT) or variables.get(endpoint))
-
-
-def _recorder(meter: Meter, name: str) -> Record:
-    histogram = meter.create_histogram(name, unit="s", description="How long requests took.")
-
-    def record(method: str, status: str, seconds: float) -> None:
-        histogram.record(
-            seconds,
-            {"rpc.system.name": "grpc", "rpc.method": method, "rpc.response.status_code": status},
-        )
-
-    return record
 
 
 async def _shut_down(providers: list[Any]) -> None:

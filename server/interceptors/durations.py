@@ -1,6 +1,5 @@
 """Measures how long each request took, by method and status."""
 
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -12,18 +11,13 @@ from server.tallies import DurationTally
 
 CANCELLED = grpc.StatusCode.CANCELLED.name
 
-Record = Callable[[str, str, float], None]
-
 
 class Durations:
-    """Observes the Prometheus histogram, and whatever else wants to know (method, status, s)."""
-
-    def __init__(self, also: Record | None = None) -> None:
-        self._also = also
+    """Observes the Prometheus histogram."""
 
     def around(self, method: Method, proceed: Behaviour) -> Behaviour:
         """Measure from the parsed request to the reply or status."""
-        name, also = method.name, self._also
+        name = method.name
         # Looking a child up by its labels costs more than observing it.
         tallies: dict[str, DurationTally] = {}
 
@@ -32,8 +26,6 @@ class Durations:
             if tally is None:
                 tally = tallies[status] = DurationTally(CALL_DURATION.labels(name, status))
             tally.observe(seconds)
-            if also is not None:
-                also(name, status, seconds)
 
         async def measured(request: Any, context: Context) -> Any:
             started = perf_counter()

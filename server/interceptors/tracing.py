@@ -1,5 +1,6 @@
 """Gives each request a span, under the caller's when it sent one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -12,23 +13,32 @@ from server.interceptors.durations import status_of
 # Only these tell of our own malfunction; the others are the client's business.
 OUR_FAULT = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE"})
 
+# Whether the trace that a request of this name begins is sampled.
+Draw = Callable[[str], bool]
+
 
 class Tracing:
-    """Part of the chain only while traces are exported, so it costs nothing otherwise."""
+    """Part of the chain only while traces are exported, so it costs nothing otherwise.
 
-    def __init__(self, tracer: Tracer) -> None:
-        self._tracer = tracer
+    Most requests bring no trace and are not sampled: for these nothing is built. A stream has its
+    span always, so that its batches are sampled as it is.
+    """
+
+    def __init__(self, tracer: Tracer, draw: Draw) -> None:
+        self._tracer, self._draw = tracer, draw
 
     def around(self, method: Method, proceed: Behaviour) -> Behaviour:
         """Open a server span named after the method."""
-        tracer, name = self._tracer, method.name
+        tracer, draw, name = self._tracer, self._draw, method.name
         attributes = {"rpc.system.name": "grpc", "rpc.method": name}
 
         async def traced(request: Any, context: Context) -> Any:
-            parent = extract(_carrier())
+            carrier = _carrier()
+            if not carrier and not method.streams and not draw(name):
+                return await proceed(request, context)
             with tracer.start_as_current_span(
                 name,
-                context=parent,
+                context=extract(carrier),
                 kind=SpanKind.SERVER,
                 attributes=attributes,
                 # An exception's text may quote what the client sent.

@@ -294,7 +294,9 @@ async def test_a_span_continues_the_callers_trace() -> None:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace = "0af7651916cd43dd8448eb211c80319c"
     caller = (("traceparent", f"00-{trace}-b7ad6b7169203331-01"),)
-    async with serving(chain=[Tracing(provider.get_tracer("t")), *concerns()]) as channel:
+    tracing = Tracing(provider.get_tracer("t"), lambda name: False)
+    async with serving(chain=[tracing, *concerns()]) as channel:
+        await call(channel)  # begins a trace that is not sampled
         await call(channel, metadata=AUTHORIZED + caller)
         await refused(channel, metadata=caller)
     good, bad = exporter.get_finished_spans()

@@ -4,11 +4,20 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+import grpc
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from server.durations_export import THREAD_NAME
+from server.interceptors.chain import Method
+from server.interceptors.tracing import Tracing
+from server.metrics import CALL_DURATION
 from server.otlp import TelemetryUnavailable
+from server.tallies import DurationTally, write_tallies
 from server.telemetry import SHUTDOWN_S, telemetry
 
 
@@ -31,14 +40,16 @@ def dead_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 async def test_nothing_is_on_without_an_endpoint() -> None:
     async with telemetry("t", {}) as told:
-        assert told == (None, None, None)
+        assert told == (None, None)
 
 
 @pytest.mark.parametrize("variable", ["OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"])
 async def test_a_signal_can_be_left_out(variable: str, dead_collector: dict[str, str]) -> None:
     async with telemetry("t", dead_collector | {variable: "none"}) as told:
         assert (told.tracer is None) == (variable == "OTEL_TRACES_EXPORTER")
-        assert (told.record is None) == (variable == "OTEL_METRICS_EXPORTER")
+        assert (told.draw is None) == (variable == "OTEL_TRACES_EXPORTER")
+        exporting = any(each.name == THREAD_NAME for each in threading.enumerate())
+        assert exporting == (variable == "OTEL_TRACES_EXPORTER")
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
@@ -48,16 +59,104 @@ async def test_a_dead_collector_costs_no_request_and_little_at_the_end(
     variables = dead_collector | {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
     async with telemetry("t", variables) as told:
         assert told.tracer is not None
-        assert told.record is not None
+        assert told.draw is not None
         slowest = 0.0
         for _ in range(5_000):
             started = time.perf_counter()
-            with told.tracer.start_as_current_span("s"):
-                told.record("a/b", "OK", 0.001)
+            if told.draw("a/b"):
+                with told.tracer.start_as_current_span("s"):
+                    pass
             slowest = max(slowest, time.perf_counter() - started)
         assert slowest < 0.25
         ending = time.monotonic()
     assert time.monotonic() - ending < SHUTDOWN_S + 0.5
+
+
+class Collector(grpc.GenericRpcHandler):
+    """Keeps what is exported to it."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+        self.metrics: list[Any] = []
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Takes traces and metrics."""
+        traces = "TraceService" in str(handler_call_details.method)
+        kept, kind = (
+            (self.spans, ExportTraceServiceRequest)
+            if traces
+            else (self.metrics, ExportMetricsServiceRequest)
+        )
+
+        async def take(request: bytes, context: Any) -> bytes:
+            kept.append(kind.FromString(request))
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(take)
+
+
+@pytest.fixture
+async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
+    """A living collector, named by the variables."""
+    found, server = Collector(), grpc.aio.server()
+    server.add_generic_rpc_handlers((found,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    yield found
+    await server.stop(None)
+
+
+async def test_a_living_collector_gets_sampled_spans_and_all_durations(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    tally = DurationTally(CALL_DURATION.labels("a/sampled", "OK"))
+    async with telemetry("t") as told:
+        assert told.tracer is not None
+        assert told.draw is not None
+        behaviour = Tracing(told.tracer, told.draw).around(Method("a/sampled", False), _nothing)
+        for _ in range(1_000):
+            tally.observe(0.0015)
+            await behaviour(None, None)  # type: ignore[arg-type]
+        tally.observe(99.0)
+        write_tallies()
+    spans = [
+        span
+        for request in collector.spans
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    assert 150 < len(spans) < 350
+    assert {span.name for span in spans} == {"a/sampled"}
+    assert len({span.trace_id for span in spans}) == len(spans)
+    [[metric]] = [
+        scope.metrics for scope in collector.metrics[-1].resource_metrics[0].scope_metrics
+    ]
+    assert (metric.name, metric.unit) == ("rpc.server.call.duration", "s")
+    [point] = [
+        each
+        for each in metric.histogram.data_points
+        if any(pair.value.string_value == "a/sampled" for pair in each.attributes)
+    ]
+    assert point.count == 1_001
+    assert point.sum == pytest.approx(1_000 * 0.0015 + 99)
+    assert point.bucket_counts[2] == 1_000
+    assert point.bucket_counts[-1] == 1
+    assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
+
+
+async def _nothing(request: Any, context: Any) -> None:
+    return None
+
+
+async def test_an_unknown_interval_is_named(dead_collector: dict[str, str]) -> None:
+    variables = dead_collector | {"OTEL_METRIC_EXPORT_INTERVAL": "soon"}
+    with pytest.raises(TelemetryUnavailable, match="soon"):
+        async with telemetry("t", variables):
+            pass
 
 
 async def test_an_unknown_protocol_is_named(dead_collector: dict[str, str]) -> None:
