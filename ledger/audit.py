@@ -1,6 +1,8 @@
 """What an audit reads: balances as of given numbers, and whether the ledger agrees with itself."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from ledger.errors import EpochChanged
 from ledger.pool import Connection, Pool
@@ -11,6 +13,21 @@ SQL = statements("audit")
 
 # Adding up all postings reads the whole table.
 UNBALANCED_TIMEOUT_S = 300.0
+
+
+class SetAside(NamedTuple):
+    """An outbox entry that could not be posted; `amount_micros` is what it charged live, None when
+    it cannot be read. `key` is the call id or request id.
+    """
+
+    shard: int
+    epoch: int
+    n: int
+    tenant_id: str
+    key: str
+    why: str
+    set_aside_at: datetime
+    amount_micros: int | None
 
 
 class AuditReader:
@@ -53,7 +70,13 @@ class AuditReader:
 
         return await transact(self._pool, work)
 
-    async def set_aside_count(self) -> int:
-        """How many outbox entries wait for an operator."""
+    async def set_aside_count(self, tenant: str = "") -> int:
+        """How many outbox entries, of one tenant or of all, wait for an operator."""
         async with reading(self._pool) as connection:
-            return int(await connection.fetchval(SQL["set_aside_count"]))
+            return int(await connection.fetchval(SQL["set_aside_count"], tenant))
+
+    async def set_aside(self, tenant: str, limit: int) -> Sequence[SetAside]:
+        """At most `limit` of them, the latest first."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(SQL["list_set_aside"], tenant, limit)
+        return [SetAside(*row) for row in rows]

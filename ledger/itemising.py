@@ -23,23 +23,20 @@ class MeterCost(NamedTuple):
 def itemised(
     prices: ModelPrices, usage: Mapping[str, int], analytics: bool, cost: Mapping[str, int]
 ) -> Sequence[MeterCost]:
-    """The meters that were used, in the tariff's order; amounts add up to `cost` per component."""
+    """The meters that were used, by components; amounts add up to `cost` for each of them."""
     used = dict(usage)
     if analytics and not used.get(ANALYTICS_REPORTS):
         used[ANALYTICS_REPORTS] = 1
-    lines = {meter: line for meter, line in prices.lines.items() if used.get(meter)}
-    shares: dict[str, int] = {}
-    for position, component in enumerate(prices.components):
-        weights = {
-            meter: _weight(line, used[meter])
-            for meter, line in lines.items()
-            if line.position == position
-        }
-        shares |= _shared(cost.get(component, 0), weights)
-    return [
-        MeterCost(meter, used[meter], prices.components[line.position], shares[meter])
-        for meter, line in lines.items()
-    ]
+    weights: dict[int, dict[str, int]] = {}
+    for meter, line in prices.lines.items():
+        if used.get(meter):
+            weights.setdefault(line.position, {})[meter] = _weight(line, used[meter])
+    items = []
+    for position, of_component in weights.items():
+        component = prices.components[position]
+        shares = _shared(cost.get(component, 0), of_component)
+        items += [MeterCost(meter, used[meter], component, shares[meter]) for meter in shares]
+    return items
 
 
 def _weight(line: Line, quantity: int) -> int:
@@ -49,6 +46,8 @@ def _weight(line: Line, quantity: int) -> int:
 
 def _shared(amount: int, weights: Mapping[str, int]) -> dict[str, int]:
     """The amount in whole parts as near to the weights as can be."""
+    if len(weights) == 1:
+        return dict.fromkeys(weights, amount)
     total = sum(weights.values())
     if not total:
         return dict.fromkeys(weights, 0)

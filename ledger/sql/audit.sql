@@ -45,4 +45,13 @@ LEFT JOIN sums ON sums.account = accounts.id
 GROUP BY currency
 
 -- name: set_aside_count
-SELECT count(*) FROM set_aside
+SELECT count(*) FROM set_aside WHERE $1 = '' OR tenant = $1
+
+-- name: list_set_aside
+SELECT shard, epoch, n, tenant, key, why, set_aside_at,
+       coalesce(payload ->> 'charged', payload ->> 'charged_micros', payload ->> 'amount_micros')
+           ::bigint AS amount_micros
+FROM set_aside
+WHERE $1 = '' OR tenant = $1
+ORDER BY set_aside_at DESC, shard, n DESC
+LIMIT $2

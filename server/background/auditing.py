@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from ledger.audit import AuditReader
+from ledger.audit import AuditReader, SetAside
 from ledger.errors import LedgerError
 from quota.decision import AccountView
 from quota.errors import QuotaError
@@ -20,6 +20,8 @@ from quota.store import QuotaStore, ShardReader
 from server.metrics import ALARMS, AUDIT_DIFFERENCES, OUTBOX_DEPTH
 
 EVERY_S = 60.0
+# Where more were set aside, they have one cause.
+ASIDES_SHOWN = 100
 # Adding up all postings reads every one there is: done in the first of so many rounds.
 ADD_UP_EVERY = 60
 SCAN_COUNT = 500
@@ -44,6 +46,7 @@ class Findings(NamedTuple):
     unbalanced_micros: int
     outbox_depth: int
     set_aside: int
+    asides: Sequence[SetAside]
 
 
 class Reading(NamedTuple):
@@ -79,7 +82,8 @@ class Auditor:
             differences,
             await self._unbalanced(),
             await self._outbox_depth(),
-            await self._audit.set_aside_count(),
+            await self._audit.set_aside_count(tenant_id),
+            await self._audit.set_aside(tenant_id, ASIDES_SHOWN),
         )
 
     async def run(self) -> None:

@@ -90,7 +90,10 @@ class DocumentDesk:
             return request.organisation_id, request.pay_amount_kopecks
         top_up = await self._top_ups.get(request.tenant_id, request.top_up_id)
         if top_up.pay_currency != ROUBLES:
-            text = f"the top-up is to be paid in {top_up.pay_currency}, and invoices are in roubles"
+            text = (
+                f"the top-up is to be paid in {top_up.pay_currency}, and invoices are in roubles: "
+                "bank transfers are asked for in roubles with TOLLGATE_MANUAL_CURRENCY=RUB"
+            )
             raise FailedPrecondition("TOP_UP_NOT_IN_ROUBLES", text)
         form = Form()
         payer = top_up.organisation_id or request.organisation_id

@@ -140,4 +140,5 @@ class BillingService(
             unbalanced_micros=findings.unbalanced_micros,
             outbox_depth=findings.outbox_depth,
             set_aside=findings.set_aside,
+            asides=[pb.SetAside(**aside._asdict()) for aside in findings.asides],
         )

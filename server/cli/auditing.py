@@ -47,9 +47,19 @@ def _tell(found: pb.AuditResponse) -> None:
     if found.unbalanced_micros:
         printing.say(f"The postings do not sum to zero: {show(found.unbalanced_micros)} is over.")
     if found.set_aside:
-        printing.say(f"{_counted(found.set_aside, 'settlement')} set aside: see the server's log.")
+        _tell_asides(found)
     if found.outbox_depth:
         printing.say(f"{_counted(found.outbox_depth, 'entry', 'entries')} still to be posted.")
+
+
+def _tell_asides(found: pb.AuditResponse) -> None:
+    entries = _counted(found.set_aside, "entry", "entries")
+    printing.say(f"{entries} of the outbox set aside, charged live and not in the ledger:")
+    for each in found.asides:
+        known = each.HasField("amount_micros")
+        amount = show(each.amount_micros) if known else "an unknown amount"
+        at = printing.moment(each, "set_aside_at")
+        printing.say(f"  {each.tenant_id}, {each.key or '?'}: {amount}, {each.why} ({at})")
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

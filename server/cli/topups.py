@@ -74,6 +74,9 @@ def create(
     if top_up.page_url:
         printing.say(f"Pay here: {top_up.page_url}")
     elif top_up.state == pb.TOP_UP_STATE_PENDING:
+        if top_up.organisation_id and top_up.pay_currency == "RUB":
+            printing.say("Its invoice, for the payer:")
+            printing.say(f"  tollgate invoice {tenant_id} --top-up {top_up.top_up_id} --save .")
         printing.say("When the money has come, an administrator confirms it:")
         printing.say(f"  tollgate topup confirm {tenant_id} {top_up.top_up_id}")
 

@@ -1198,6 +1198,62 @@ class AuditDifference(_message.Message):
 Global___AuditDifference: _TypeAlias = AuditDifference  # noqa: Y015
 
 @_typing.final
+class SetAside(_message.Message):
+    """Is an entry of the live store's outbox that the ledger could not post. What it charged stays off
+    the live balance, and off the ledger.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    SET_ASIDE_AT_FIELD_NUMBER: _builtins.int
+    SHARD_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    N_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """The tenant's id, as the entry tells it."""
+    key: _builtins.str
+    """The call id, or the request id of a debit; empty when the entry cannot be read."""
+    why: _builtins.str
+    """Why it could not be posted."""
+    amount_micros: _builtins.int
+    """What it charged in the live store, in micros; absent when the entry cannot be read."""
+    shard: _builtins.int
+    """The shard of the outbox."""
+    epoch: _builtins.int
+    """The shard's epoch at that time."""
+    n: _builtins.int
+    """The entry's number in the outbox."""
+    @_builtins.property
+    def set_aside_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was set aside."""
+
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        why: _builtins.str = ...,
+        amount_micros: _builtins.int | None = ...,
+        set_aside_at: _timestamp_pb2.Timestamp | None = ...,
+        shard: _builtins.int = ...,
+        epoch: _builtins.int = ...,
+        n: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amount_micros", b"_amount_micros", "amount_micros", b"amount_micros", "set_aside_at", b"set_aside_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amount_micros", b"_amount_micros", "amount_micros", b"amount_micros", "epoch", b"epoch", "key", b"key", "n", b"n", "set_aside_at", b"set_aside_at", "shard", b"shard", "tenant_id", b"tenant_id", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__amount_micros: _TypeAlias = _typing.Literal["amount_micros"]  # noqa: Y015
+    _WhichOneofArgType__amount_micros: _TypeAlias = _typing.Literal["_amount_micros", b"_amount_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amount_micros) -> _WhichOneofReturnType__amount_micros | None: ...
+
+Global___SetAside: _TypeAlias = SetAside  # noqa: Y015
+
+@_typing.final
 class AuditResponse(_message.Message):
     """Answers Audit."""
 
@@ -1208,6 +1264,7 @@ class AuditResponse(_message.Message):
     UNBALANCED_MICROS_FIELD_NUMBER: _builtins.int
     OUTBOX_DEPTH_FIELD_NUMBER: _builtins.int
     SET_ASIDE_FIELD_NUMBER: _builtins.int
+    ASIDES_FIELD_NUMBER: _builtins.int
     tenants: _builtins.int
     """How many tenants were compared."""
     unbalanced_micros: _builtins.int
@@ -1215,10 +1272,14 @@ class AuditResponse(_message.Message):
     outbox_depth: _builtins.int
     """Outbox entries that are not posted yet."""
     set_aside: _builtins.int
-    """Settlements set aside because rating them again gave another total."""
+    """Outbox entries that were set aside, of the tenant that was asked for or of all."""
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditDifference]:
         """The tenants that differ; empty is well."""
+
+    @_builtins.property
+    def asides(self) -> _containers.RepeatedCompositeFieldContainer[Global___SetAside]:
+        """The last 100 of them, the latest first."""
 
     def __init__(
         self,
@@ -1228,10 +1289,11 @@ class AuditResponse(_message.Message):
         unbalanced_micros: _builtins.int = ...,
         outbox_depth: _builtins.int = ...,
         set_aside: _builtins.int = ...,
+        asides: _abc.Iterable[Global___SetAside] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "outbox_depth", b"outbox_depth", "set_aside", b"set_aside", "tenants", b"tenants", "unbalanced_micros", b"unbalanced_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asides", b"asides", "differences", b"differences", "outbox_depth", b"outbox_depth", "set_aside", b"set_aside", "tenants", b"tenants", "unbalanced_micros", b"unbalanced_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -136,7 +136,18 @@ async def test_a_settlement_that_is_rated_otherwise_is_set_aside_with_an_alarm(
         await gateway.posted("c1", 10)
         assert ALARMS.labels("set_aside")._value.get() == alarms + 1
         assert (await installation.audit()).set_aside == 1
+        [aside] = (await installation.audit()).asides
+        assert (aside.tenant_id, aside.key, aside.amount_micros, aside.n) == (
+            "acme",
+            "c0",
+            9_000,
+            1,
+        )
+        assert aside.why == "rated 9000 micros live, 10000 here"
         assert await installation.ledger("SELECT array_agg(call_id) FROM calls") == ["c1"]
+        await installation.tenant("globex")
+        theirs = await installation.audit("globex")
+        assert (theirs.set_aside, list(theirs.asides)) == (0, [])
 
 
 async def tamper(installation: Installation, entry_id: str, rated: int, charged: int) -> None:

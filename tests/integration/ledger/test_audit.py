@@ -82,7 +82,22 @@ async def test_a_balance_that_was_tampered_with_is_found(pool: Pool, audit: Audi
     assert await audit.unbalanced() == {"USD": 46_007}
 
 
-async def test_entries_set_aside_are_counted(pool: Pool, audit: AuditReader) -> None:
+async def test_entries_set_aside_are_listed_by_tenant_the_latest_first(
+    pool: Pool, audit: AuditReader
+) -> None:
     assert await audit.set_aside_count() == 0
-    await Journal(pool).post(0, 1, [Aside(1, "acme", "call-1", "rated otherwise", {})])
-    assert await audit.set_aside_count() == 1
+    for n, tenant, payload in (
+        (1, "acme", {"charged": 46_000}),
+        (2, "globex", {"packed": "ff"}),
+        (3, "acme", {"amount_micros": 7}),
+    ):
+        entry = Aside(n, tenant, f"call-{n}", "rated otherwise", payload)
+        await Journal(pool).post(0, 1, [entry])
+    assert [await audit.set_aside_count(of) for of in ("", "acme", "globex")] == [3, 2, 1]
+    found = await audit.set_aside("", 2)
+    assert [(each.n, each.amount_micros) for each in found] == [(3, 7), (2, None)]
+    [_, first] = await audit.set_aside("acme", 9)
+    assert (first.shard, first.epoch, first.tenant_id, first.key, first.why) == (
+        *(0, 1, "acme", "call-1"),
+        "rated otherwise",
+    )
