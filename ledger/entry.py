@@ -75,6 +75,8 @@ class Crossing(NamedTuple):
     tenant: str
     kind: str
     at: datetime
+    value_micros: int
+    line_micros: int | None
 
 
 class Aside(NamedTuple):

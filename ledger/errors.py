@@ -18,7 +18,7 @@ LedgerError
 ├── PaymentMismatch       a payment is not the one that was asked for
 ├── WrongState            the state of a top-up or notification does not allow it
 ├── NoChannel             there is nobody to send a test to
-├── TooManyTests          more tests in an hour than are sent
+├── AskedTooOften         more mails in an hour than a tenant may ask for
 ├── NotAllowed            a value that the caller must change
 │   ├── TariffRejected        with the list of problems
 │   ├── UnknownMeter
@@ -38,6 +38,7 @@ LedgerError
 │   ├── PayerMissing
 │   ├── MonthNotOver
 │   ├── NothingCharged
+│   ├── EmailMissing          the organisation has no e-mail to send a document to
 │   └── DocumentDiffers       it was issued before with other content
 ├── EpochChanged          the shard was rebuilt meanwhile
 ├── OutboxGap             an outbox entry is missing before this one
@@ -126,8 +127,8 @@ class NoChannel(LedgerError):
     """No channel of the tenant is on: there is nobody to send a test to."""
 
 
-class TooManyTests(LedgerError):
-    """The tenant sent as many tests within an hour as may be sent."""
+class AskedTooOften(LedgerError):
+    """The tenant asked for as many mails within an hour as it may."""
 
 
 class NotAllowed(LedgerError):
@@ -266,3 +267,7 @@ class NothingCharged(NotIssued):
 
 class DocumentDiffers(NotIssued):
     """A document of the same month, or for the same top-up, was issued with other content."""
+
+
+class EmailMissing(NotIssued):
+    """The organisation has no e-mail for documents."""

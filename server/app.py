@@ -181,7 +181,7 @@ class Parts:
             self.store, self.readers, self.tenants, self.directory, self.keeper
         )
         self.payments = Payments(settings, pool, self.store, self.applier)
-        self.notifying = Notifying(settings, pool)
+        self.notifying = Notifying(settings, pool, self.documents, self.directory)
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros
         )
@@ -215,6 +215,7 @@ class Parts:
         stack.push_async_callback(parts.store.close)
         stack.push_async_callback(parts.refusals.flush)
         stack.push_async_callback(parts.payments.close)
+        stack.push_async_callback(parts.notifying.close)
         for shard in parts._shards:
             await _check_fit(topology, shard)
         await parts.book.refresh()
@@ -294,6 +295,7 @@ class Parts:
             [self.posters[shard].run, self.sweepers[shard].run] for shard in self._shards
         ]
         owned[0] += [self.applier.run, self.auditor.run, self.payments.returner.run]
+        owned[0].append(self.notifying.courier.run)
         owner = ShardOwner(Ownership(self._dsn), owned)
         listening = [pusher.run for pusher in self.pushers]
         kept = [self.book.keep_fresh, self.refusals.keep_flushing, keep_writing]

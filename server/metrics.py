@@ -51,6 +51,17 @@ WEBHOOKS = Counter(
     "Messages of payment providers, by what became of them.",
     ["provider", "outcome"],
 )
+NOTIFICATIONS = Counter(
+    "tollgate_notifications",
+    "Attempts to tell tenants, by channel and outcome: sent, failed (tried again), dead.",
+    ["channel", "outcome"],
+)
+NOTIFICATION_DEPTH = Gauge(
+    "tollgate_notification_depth",
+    "Notifications that wait to be sent.",
+    ["channel"],
+    multiprocess_mode="livemax",
+)
 ALARMS = Counter("tollgate_alarms", "What an operator must look at.", ["alarm"])
 AUDIT_DIFFERENCES = Gauge(
     "tollgate_audit_differences",

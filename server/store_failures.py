@@ -17,7 +17,7 @@ from server.errors import (
     Violation,
 )
 
-TEST_AGAIN_MS = 360_000
+ASK_AGAIN_MS = 360_000
 
 
 def _invalid(field: str, reason: str) -> Callable[[Exception], Failure]:
@@ -77,7 +77,7 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     ledger.UnknownTopUp: lambda _: NotFound("UNKNOWN_TOP_UP", "the tenant has no such top-up"),
     ledger.NotificationUnknown: lambda error: NotFound("UNKNOWN_NOTIFICATION", str(error)),
     ledger.NoChannel: lambda error: FailedPrecondition("NO_CHANNEL", str(error)),
-    ledger.TooManyTests: lambda error: Overloaded(TEST_AGAIN_MS, str(error)),
+    ledger.AskedTooOften: lambda error: Overloaded(ASK_AGAIN_MS, str(error)),
     ledger.RateMissing: _rate_missing,
     ledger.WrongState: lambda error: FailedPrecondition("WRONG_STATE", str(error)),
     ledger.PaymentMismatch: lambda error: FailedPrecondition("PAYMENT_MISMATCH", str(error)),
@@ -96,6 +96,7 @@ FAILURES: dict[type[Exception], Callable[[Exception], Failure]] = {
     ledger.MonthNotOver: _not_issued("MONTH_NOT_OVER"),
     ledger.NothingCharged: _not_issued("NOTHING_CHARGED"),
     ledger.DocumentDiffers: _not_issued("DOCUMENT_DIFFERS"),
+    ledger.EmailMissing: _not_issued("EMAIL_MISSING"),
     ledger.UnknownMeter: _invalid("usage.quantities", "UNKNOWN_METER"),
     ledger.QuantityOutOfRange: _invalid("usage.quantities", "QUANTITY_OUT_OF_RANGE"),
     ledger.CostOutOfRange: _invalid("usage.quantities", "COST_OUT_OF_RANGE"),

@@ -14,10 +14,14 @@ from ledger.errors import (
     AmountOutOfRange,
     DocumentDiffers,
     DocumentUnknown,
+    EmailMissing,
     NothingCharged,
     PayerMissing,
     UnknownTenant,
 )
+from ledger.notifications.event import Kind as EventKind
+from ledger.notifications.event import write_event
+from ledger.notifications.register import require_few
 from ledger.organisations.organisation import Organisation
 from ledger.organisations.register import SQL as ORGANISATIONS
 from ledger.organisations.register import require_usable, share_usable
@@ -136,6 +140,31 @@ class Documents:
             raise _unknown()
         return found
 
+    async def send(self, request_id: str, tenant: str, document: str) -> str:
+        """Queues it for the organisation's e-mail as that is now, and returns the address.
+
+        Raises DocumentUnknown, EmailMissing, AskedTooOften.
+        """
+        request = Request(tenant, request_id, content_digest("send document", document))
+
+        async def work(connection: Connection) -> str:
+            found = await _find(connection, tenant, document)
+
+            async def queue() -> dict[str, Any]:
+                email = await connection.fetchval(SQL["find_email"], tenant, found.organisation)
+                if not email:
+                    raise EmailMissing("the organisation has no e-mail for documents")
+                at = self._clock()
+                await require_few(connection, tenant, EventKind.DOCUMENT_ISSUED, at)
+                details = {"document": document, "email": email, "asked_for": True}
+                await write_event(connection, tenant, EventKind.DOCUMENT_ISSUED, at, details)
+                return {"email": email}
+
+            response, _ = await once(connection, request, queue)
+            return str(response["email"])
+
+        return await transact(self._pool, work)
+
     async def list(
         self, tenant: str, limit: int, before_n: int = NEWEST, kind: Kind | None = None
     ) -> Sequence[Document]:
@@ -181,6 +210,9 @@ class Documents:
             "issued_at": at,
         }
         await connection.execute(SQL["insert_document"], *(values[name] for name in COLUMNS))
+        if values["email"]:
+            details = {"document": document_id, "email": values["email"]}
+            await write_event(connection, customer.tenant, EventKind.DOCUMENT_ISSUED, at, details)
         return await _find(connection, customer.tenant, document_id)
 
 

@@ -18,7 +18,7 @@ class Kind(StrEnum):
       tenant had, or had spent; `line_micros`, the line that was crossed;
     - payment_received, payment_failed: `top_up`, `number`, `credit_micros`, `pay_currency`,
       `pay_minor`;
-    - document_issued: `document`, `email`.
+    - document_issued: `document`, `email`, and `asked_for` when it is sent again.
     """
 
     LOW_BALANCE = "low_balance"
@@ -36,7 +36,9 @@ CHOSEN = tuple(kind for kind in Kind if kind not in (Kind.DOCUMENT_ISSUED, Kind.
 
 
 async def write_event(
-    connection: Connection, tenant: str, kind: Kind, at: datetime, details: Mapping[str, Any]
+    connection: Connection, tenant: str, kind: Kind, at: datetime | None, details: Mapping[str, Any]
 ) -> str:
-    """Writes an event within a transaction, with what caused it, and returns its id."""
+    """Writes an event within a transaction, with what caused it, and returns its id. Without
+    `at` it happens now.
+    """
     return str(await connection.fetchval(SQL["write_event"], tenant, kind, at, dict(details)))

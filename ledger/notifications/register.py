@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger.errors import NoChannel, NotificationUnknown, TooManyTests, UnknownTenant, WrongState
+from ledger.errors import AskedTooOften, NoChannel, NotificationUnknown, UnknownTenant, WrongState
 from ledger.notifications.event import Kind, write_event
 from ledger.notifications.notification import Channel, Notification, State
 from ledger.pool import Connection, Pool, Row
@@ -14,7 +14,7 @@ from ledger.transaction import reading, transact
 
 SQL = statements("notifications")
 
-TESTS_AN_HOUR = 10
+ASKED_AN_HOUR = 10
 NEWEST = 2**63 - 1
 
 
@@ -33,7 +33,7 @@ class Notifications:
         self._clock = clock
 
     async def test(self, request_id: str, tenant: str) -> Sequence[Notification]:
-        """Queues a test for every receiver. Raises UnknownTenant, NoChannel, TooManyTests."""
+        """Queues a test for every receiver. Raises UnknownTenant, NoChannel, AskedTooOften."""
 
         async def work(connection: Connection) -> Sequence[Notification]:
             async def write() -> dict[str, Any]:
@@ -52,9 +52,7 @@ class Notifications:
         if not await connection.fetchval(SQL["find_tenant"], tenant):
             raise UnknownTenant("there is no such tenant")
         at = self._clock()
-        sent = await connection.fetchval(SQL["count_tests"], tenant, at - timedelta(hours=1))
-        if sent >= TESTS_AN_HOUR:
-            raise TooManyTests(f"at most {TESTS_AN_HOUR} tests an hour can be sent")
+        await require_few(connection, tenant, Kind.TEST, at)
         return await write_event(connection, tenant, Kind.TEST, at, {})
 
     async def list(
@@ -85,6 +83,13 @@ class Notifications:
             return await _find(connection, tenant, notification)
 
         return await transact(self._pool, work)
+
+
+async def require_few(connection: Connection, tenant: str, kind: Kind, at: datetime) -> None:
+    """Raises AskedTooOften: mail that is asked for must not be a way to flood somebody."""
+    sent = await connection.fetchval(SQL["count_lately"], tenant, kind, at - timedelta(hours=1))
+    if sent >= ASKED_AN_HOUR:
+        raise AskedTooOften(f"at most {ASKED_AN_HOUR} can be sent an hour")
 
 
 async def _find(connection: Connection, tenant: str, notification: str) -> Notification:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ledger.errors import PaymentMismatch, UnknownTopUp
 from ledger.history import row as history
 from ledger.history.opening import mark_row
+from ledger.notifications.event import Kind, write_event
 from ledger.payments.facts import Facts, State
 from ledger.payments.rate import returned_micros
 from ledger.payments.rows import top_up_of
@@ -80,6 +81,7 @@ async def record(connection: Connection, provider: str, notice: Notice) -> Recor
     )
     await _store(connection, after, is_paid_now=facts.paid and not top_up.facts.paid)
     await mark_row(connection, after.tenant, top_up_request(after.id), SHOWN[after.state])
+    await _tell(connection, top_up, after)
     return Recorded(after, version, return_id, is_new=True)
 
 
@@ -101,6 +103,26 @@ async def _claim(connection: Connection, top_up: TopUp, payment_ref: str) -> Fac
         await _note(connection, top_up, notice)
         facts = facts.joined(notice.facts)
     return facts
+
+
+async def _tell(connection: Connection, before: TopUp, after: TopUp) -> None:
+    """Queues what the tenant is to know. Of a page that ran out it is told nothing: who was to pay
+    knows.
+    """
+    if after.facts.paid and not before.facts.paid:
+        kind = Kind.PAYMENT_RECEIVED
+    elif after.state is State.FAILED and before.state is not State.FAILED:
+        kind = Kind.PAYMENT_FAILED
+    else:
+        return
+    details = {
+        "top_up": after.id,
+        "number": after.number,
+        "credit_micros": after.credit_micros,
+        "pay_currency": after.pay_currency,
+        "pay_minor": after.pay_minor,
+    }
+    await write_event(connection, after.tenant, kind, None, details)
 
 
 async def _lock(connection: Connection, provider: str, notice: Notice) -> TopUp | None:

@@ -50,3 +50,6 @@ LIMIT $4
 
 -- name: find_pdf
 SELECT pdf FROM documents WHERE tenant = $1 AND id = $2
+
+-- name: find_email
+SELECT email FROM organisations WHERE tenant = $1 AND id = $2

@@ -72,10 +72,11 @@ ON CONFLICT (tenant, day)
 DO UPDATE SET amount_micros = spent.amount_micros + excluded.amount_micros
 
 -- name: insert_events
-INSERT INTO events (shard, epoch, n, tenant, kind, at)
-SELECT $1, $2, n, tenant, kind, at
-FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
-    AS crossing (n, tenant, kind, at)
+INSERT INTO events (shard, epoch, n, tenant, kind, at, details)
+SELECT $1, $2, n, tenant, kind, at,
+       jsonb_build_object('value_micros', value_micros, 'line_micros', line_micros)
+FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[], $8::bigint[])
+    AS crossing (n, tenant, kind, at, value_micros, line_micros)
 
 -- name: insert_set_aside
 INSERT INTO set_aside (shard, epoch, n, tenant, key, why, payload)

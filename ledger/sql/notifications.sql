@@ -1,5 +1,6 @@
 -- name: write_event
-INSERT INTO events (tenant, kind, at, details) VALUES ($1, $2, $3, $4) RETURNING id
+INSERT INTO events (tenant, kind, at, details) VALUES ($1, $2, coalesce($3, now()), $4)
+RETURNING id
 
 -- name: find_tenant
 SELECT true FROM tenants WHERE id = $1
@@ -34,8 +35,11 @@ SET old_webhook_secret = CASE WHEN $4::timestamptz IS NULL THEN '' ELSE webhook_
     old_webhook_secret_until = $4, webhook_secret = $2, webhook_secret_made_at = $3
 WHERE tenant = $1
 
--- name: count_tests
-SELECT count(*) FROM events WHERE tenant = $1 AND kind = 'test' AND at > $2
+-- name: count_lately
+SELECT count(*)
+FROM events
+WHERE tenant = $1 AND kind = $2 AND kind IN ('test', 'document_issued') AND at > $3
+  AND (kind = 'test' OR details ? 'asked_for')
 
 -- name: of_event
 SELECT notifications.id, notifications.n, event, events.kind, events.at AS happened_at, channel,
@@ -104,6 +108,9 @@ UPDATE notifications
 SET state = 'sent', sent_at = $2, receiver = $3, why = ''
 WHERE id = $1 AND state <> 'sent'
 
+-- name: document_sent
+UPDATE documents SET sent_at = $2 WHERE id = $1 AND sent_at IS NULL
+
 -- name: mark_later
 UPDATE notifications
 SET state = 'retrying', due_at = $3, why = $4
@@ -128,10 +135,10 @@ WHERE tenant = $1 AND telegram_chat_id = $2
 UPDATE notification_settings SET telegram_chat_id = $3 WHERE tenant = $1 AND telegram_chat_id = $2
 
 -- name: depth
-SELECT channel, state, count(*) AS count
+SELECT channel, count(*) AS count
 FROM notifications
 WHERE state IN ('queued', 'retrying')
-GROUP BY channel, state
+GROUP BY channel
 
 -- name: forget
 DELETE FROM notifications

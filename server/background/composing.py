@@ -39,7 +39,9 @@ async def compose(entry: OutboxEntry, book: PriceBook) -> Entry:
             return ForcedReturn(entry.n, entry.tenant, request_id, entry.digest, entry.amount)
         reason = entry.note.decode()
         return PostedDebit(entry.n, entry.tenant, request_id, entry.digest, entry.amount, reason)
-    return Crossing(entry.n, entry.tenant, _CROSSINGS[entry.event], _moment(entry.at_ms))
+    kind, at = _CROSSINGS[entry.event], _moment(entry.at_ms)
+    line = None if entry.line == NONE else entry.line  # a cap that was removed
+    return Crossing(entry.n, entry.tenant, kind, at, entry.value, line)
 
 
 async def _settled(entry: SettledEntry, book: PriceBook) -> Entry:

@@ -70,6 +70,12 @@ class DocumentMethods:
         current_principal().require(request.tenant_id)
         return await self._documents.list(request)
 
+    async def SendDocument(
+        self, request: pb.SendDocumentRequest, context: Any
+    ) -> pb.SendDocumentResponse:
+        current_principal().require(request.tenant_id)
+        return await self._documents.send(request)
+
     async def DownloadDocument(
         self, request: pb.DownloadDocumentRequest, context: Any
     ) -> pb.DownloadDocumentResponse:

@@ -174,6 +174,17 @@ class DocumentDesk:
         pdf = await self._documents.pdf(found.tenant, found.id)
         return pb.DownloadDocumentResponse(pdf=pdf, file_name=file_name_of(found.contents))
 
+    async def send(self, request: pb.SendDocumentRequest) -> pb.SendDocumentResponse:
+        """Queues a mail with the PDF."""
+        form = mutation(request.request_id, request.tenant_id)
+        form.id("document_id", request.document_id)
+        form.done()
+        await self._debits.require_unused(request.tenant_id, request.request_id)
+        email = await self._documents.send(
+            request.request_id, request.tenant_id, request.document_id
+        )
+        return pb.SendDocumentResponse(email=email)
+
     async def _find(self, tenant_id: str, document_id: str) -> Document:
         form = Form()
         form.id("tenant_id", tenant_id)

@@ -65,6 +65,7 @@ ALLOWED: Mapping[str, Roles] = {
             "GetDocument": _OWNERS,
             "ListDocuments": _OWNERS,
             "DownloadDocument": _OWNERS,
+            "SendDocument": _OWNERS,
             "GetMonthSummary": _OWNERS,
             "ListDailySpend": _OWNERS,
             "ListTransactions": _OWNERS,

@@ -161,6 +161,11 @@ class BillingServiceStub(object):
                 request_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
                 _registered_method=True)
+        self.SendDocument = channel.unary_unary(
+                '/tollgate.v1.BillingService/SendDocument',
+                request_serializer=tollgate_dot_v1_dot_organisations__pb2.SendDocumentRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_organisations__pb2.SendDocumentResponse.FromString,
+                _registered_method=True)
         self.GetMonthSummary = channel.unary_unary(
                 '/tollgate.v1.BillingService/GetMonthSummary',
                 request_serializer=tollgate_dot_v1_dot_history__pb2.GetMonthSummaryRequest.SerializeToString,
@@ -438,6 +443,15 @@ class BillingServiceServicer(object):
 
     def DownloadDocument(self, request, context):
         """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendDocument(self, request, context):
+        """Sends a document by e-mail to its organisation, which is done by itself when it is issued.
+        FAILED_PRECONDITION, reason EMAIL_MISSING, when the organisation has none; RESOURCE_EXHAUSTED,
+        reason OVERLOADED, above 10 an hour.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -723,6 +737,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.DownloadDocument,
                     request_deserializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.SerializeToString,
+            ),
+            'SendDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendDocument,
+                    request_deserializer=tollgate_dot_v1_dot_organisations__pb2.SendDocumentRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_organisations__pb2.SendDocumentResponse.SerializeToString,
             ),
             'GetMonthSummary': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMonthSummary,
@@ -1476,6 +1495,33 @@ class BillingService(object):
             '/tollgate.v1.BillingService/DownloadDocument',
             tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentRequest.SerializeToString,
             tollgate_dot_v1_dot_organisations__pb2.DownloadDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/SendDocument',
+            tollgate_dot_v1_dot_organisations__pb2.SendDocumentRequest.SerializeToString,
+            tollgate_dot_v1_dot_organisations__pb2.SendDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

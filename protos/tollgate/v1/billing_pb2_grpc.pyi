@@ -98,6 +98,11 @@ class BillingServiceStub:
     """Lists a tenant's documents, the newest first."""
     DownloadDocument: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.DownloadDocumentRequest, _organisations_pb2.DownloadDocumentResponse]
     """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+    SendDocument: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.SendDocumentRequest, _organisations_pb2.SendDocumentResponse]
+    """Sends a document by e-mail to its organisation, which is done by itself when it is issued.
+    FAILED_PRECONDITION, reason EMAIL_MISSING, when the organisation has none; RESOURCE_EXHAUSTED,
+    reason OVERLOADED, above 10 an hour.
+    """
     GetMonthSummary: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetMonthSummaryRequest, _history_pb2.GetMonthSummaryResponse]
     """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
     ListDailySpend: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListDailySpendRequest, _history_pb2.ListDailySpendResponse]
@@ -232,6 +237,11 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Lists a tenant's documents, the newest first."""
     DownloadDocument: _aio.UnaryUnaryMultiCallable[_organisations_pb2.DownloadDocumentRequest, _organisations_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
     """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+    SendDocument: _aio.UnaryUnaryMultiCallable[_organisations_pb2.SendDocumentRequest, _organisations_pb2.SendDocumentResponse]  # type: ignore[assignment]
+    """Sends a document by e-mail to its organisation, which is done by itself when it is issued.
+    FAILED_PRECONDITION, reason EMAIL_MISSING, when the organisation has none; RESOURCE_EXHAUSTED,
+    reason OVERLOADED, above 10 an hour.
+    """
     GetMonthSummary: _aio.UnaryUnaryMultiCallable[_history_pb2.GetMonthSummaryRequest, _history_pb2.GetMonthSummaryResponse]  # type: ignore[assignment]
     """Sums up a month: balance, calls handled, tokens used, money spent, average cost per call."""
     ListDailySpend: _aio.UnaryUnaryMultiCallable[_history_pb2.ListDailySpendRequest, _history_pb2.ListDailySpendResponse]  # type: ignore[assignment]
@@ -507,6 +517,17 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_organisations_pb2.DownloadDocumentResponse, _abc.Awaitable[_organisations_pb2.DownloadDocumentResponse]]:
         """Returns a document's PDF. NOT_FOUND, reason UNKNOWN_DOCUMENT."""
+
+    @_abc_1.abstractmethod
+    def SendDocument(
+        self,
+        request: _organisations_pb2.SendDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_organisations_pb2.SendDocumentResponse, _abc.Awaitable[_organisations_pb2.SendDocumentResponse]]:
+        """Sends a document by e-mail to its organisation, which is done by itself when it is issued.
+        FAILED_PRECONDITION, reason EMAIL_MISSING, when the organisation has none; RESOURCE_EXHAUSTED,
+        reason OVERLOADED, above 10 an hour.
+        """
 
     @_abc_1.abstractmethod
     def GetMonthSummary(

@@ -231,6 +231,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "GetDocument": {},
     "ListDocuments": {},
     "DownloadDocument": {},
+    "SendDocument": {"request_id": "r11"},
     "CreateTopUp": {"request_id": "r5", "credit_amount_micros": 10_000_000},
     "GetTopUp": {},
     "ListTopUps": {},

@@ -92,7 +92,7 @@ async def test_a_repeated_group_has_the_same_verdicts_and_moves_nothing(
     group: Sequence[Entry] = [
         settled_call(1),
         posted_debit(2),
-        Crossing(3, "acme", "low_balance", SETTLED_AT),
+        Crossing(3, "acme", "low_balance", SETTLED_AT, 9, 10),
         Aside(4, "acme", "call-4", "rated otherwise", {"rated": 5}),
         settled_call(5, call_id="call-1"),
         posted_debit(6),
@@ -211,7 +211,7 @@ async def test_a_debit_under_the_request_id_of_a_credit_is_returned(
         settled_call(1, caller="+49\0"),
         posted_debit(1, tenant="nobody"),
         posted_debit(1, amount_micros=0),
-        Crossing(1, "acme", "birthday", SETTLED_AT),
+        Crossing(1, "acme", "birthday", SETTLED_AT, 0, 0),
         Aside(1, "acme", "call", "unreadable \0 bytes", {"bytes": b"\0", "text": "\0"}),
     ],
     ids=lambda entry: type(entry).__name__,

@@ -108,7 +108,7 @@ def test_a_request_that_was_no_debit_is_other_content() -> None:
         debit(1, amount_micros=0),
         debit(1, amount_micros=10**12 + 1),
         debit(1, reason="\0"),
-        Crossing(1, "acme", "anniversary", AT),
+        Crossing(1, "acme", "anniversary", AT, 0, 0),
         Aside(1, "acme", "c", "unreadable", {}),
     ],
 )
@@ -120,7 +120,7 @@ def test_what_cannot_be_posted_is_set_aside(entry: Entry) -> None:
 
 
 def test_crossings_are_kept_once() -> None:
-    crossing = Crossing(1, "acme", "low_balance", AT)
+    crossing = Crossing(1, "acme", "low_balance", AT, 9, 10)
     assert deeds(crossing) == deeds(crossing, posted_n=1) == [Deed.POSTED]
     assert decide(0, 1, [crossing], known()).crossings == [crossing]
     assert decide(0, 1, [crossing], known(posted_n=1)).crossings == []

@@ -1,0 +1,1 @@
+"""What notifications are made of, without a network."""
