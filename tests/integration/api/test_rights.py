@@ -5,6 +5,7 @@ The cases are made from the descriptors of the services, so that a new method is
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from tests.integration.api.client import SERVICES, Told, told
 from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import Installation, fresh_id
+from tests.integration.api.stream import stream
 from tests.unit.documents.samples import COMPANY, SELLER
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -31,7 +33,7 @@ from tollgate.v1 import payments_pb2 as payments
 SETTINGS = {f"seller_{name}": value for name, value in asdict(SELLER).items()}
 DENIED = Told(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 ALL_METHODS: list[MethodDescriptor] = [m for service in SERVICES for m in service.methods]
-# A stream of the client's names a tenant in every operation; see the tests of Session.
+# A stream of the client's names a tenant in every operation: OPERATIONS below.
 METHODS = [method for method in ALL_METHODS if not method.client_streaming]
 
 
@@ -52,10 +54,28 @@ OF_ALL = [
 ]
 
 
+def operations(message: Descriptor) -> Iterator[Descriptor]:
+    """The requests that a stream's message carries, however deep."""
+    for field in message.fields:
+        if field.message_type is not None and any(tenant_paths(field.message_type)):
+            yield field.message_type
+        elif field.message_type is not None:
+            yield from operations(field.message_type)
+
+
+STREAMS = [method for method in ALL_METHODS if method.client_streaming]
+OPERATIONS = [asked for method in STREAMS for asked in operations(method.input_type)]
+
+
 def request_for(method: MethodDescriptor, tenant_id: str) -> Any:
     """An empty request that names the tenant."""
-    request: Message = GetMessageClass(method.input_type)()
-    for path in tenant_paths(method.input_type):
+    return naming_tenant(method.input_type, tenant_id)
+
+
+def naming_tenant(asked: Descriptor, tenant_id: str) -> Any:
+    """An empty message that names the tenant."""
+    request: Message = GetMessageClass(asked)()
+    for path in tenant_paths(asked):
         inner = request
         for name in path[:-1]:
             inner = getattr(inner, name)
@@ -87,6 +107,30 @@ async def test_a_bound_key_neither_reaches_another_tenant_nor_learns_whether_it_
         assert there.details() == nowhere.details()
         assert "globex" not in str(there.trailing_metadata())
     assert await installation.balance("globex") == before
+
+
+@pytest.mark.parametrize("asked", OPERATIONS, ids=lambda asked: str(asked.name))
+async def test_no_operation_of_a_stream_reaches_another_tenant(
+    installation: Installation, asked: Descriptor
+) -> None:
+    for tenant_id in ("acme", "globex"):
+        await installation.tenant(tenant_id, balance=1_000)
+    before = await installation.balance("globex")
+    for scopes in (["gateway"], ["admin"]):
+        key = await installation.key("tenant:acme", *scopes)
+        async with stream(installation.channel, key.api_key) as session:
+            names = ("globex", "no-such-tenant")
+            requests = [naming_tenant(asked, tenant_id) for tenant_id in names]
+            there, nowhere = await session.ask(*requests)
+        assert there.error.code == grpc.StatusCode.PERMISSION_DENIED.value[0], scopes
+        assert there.error == nowhere.error
+        assert "globex" not in str(there)
+    assert await installation.balance("globex") == before
+
+
+def test_every_stream_of_the_client_is_tested_by_its_operations() -> None:
+    assert [method.name for method in STREAMS] == ["Session"]
+    assert len(OPERATIONS) == 3
 
 
 async def test_a_bound_administrator_does_nothing_that_is_for_all_tenants(
@@ -203,6 +247,10 @@ async def test_two_tenants_calls_of_one_id_are_two_calls(installation: Installat
     assert (await installation.balance("globex")).balance_micros == 100_000
 
 
+THESE_DAYS = {
+    "first_day": (datetime.now(UTC) - timedelta(days=2)).date().isoformat(),
+    "last_day": (datetime.now(UTC) + timedelta(days=2)).date().isoformat(),
+}
 # What each method of a tenant's own key is asked in the test below; a new method needs its own.
 LOOKS: dict[str, dict[str, Any]] = {
     "GetTenant": {},
@@ -213,9 +261,9 @@ LOOKS: dict[str, dict[str, Any]] = {
     "ListActiveCalls": {},
     "EndCall": {"call_id": "ours"},
     "GetMonthSummary": {},
-    "ListDailySpend": {"first_day": "2026-11-01", "last_day": "2026-11-30"},
+    "ListDailySpend": THESE_DAYS,
     "ListTransactions": {},
-    "ListRefusals": {"first_day": "2026-11-01", "last_day": "2026-11-30"},
+    "ListRefusals": THESE_DAYS,
     "ExportHistory": {"table": history.EXPORT_TABLE_CALLS},
     "WatchBalance": {},
     "CreateOrganisation": {"request_id": "r1", "organisation": {**asdict(COMPANY), "name": "ours"}},
