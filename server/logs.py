@@ -19,6 +19,8 @@ HIDDEN_KEYS = frozenset(
 # What must not appear inside other values: keys, passwords in URLs, phone numbers.
 PATTERNS = (
     (re.compile(r"\btg_[A-Za-z0-9]{1,32}_[A-Za-z0-9]+"), HIDDEN),
+    (re.compile(r"\bwhsec_[A-Za-z0-9]+"), HIDDEN),
+    (re.compile(r"(/bot)[0-9]+:[A-Za-z0-9_-]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"), rf"\1 {HIDDEN}"),
     (re.compile(r"(://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(?<![\w.:-])\+?\d(?:[\s().-]{0,2}\d){9,14}(?![\w.:-])"), HIDDEN),

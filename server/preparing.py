@@ -15,6 +15,7 @@ from ledger.shards import Shards
 from ledger.tariffs import Tariffs
 from server.documents.selling import missing_settings
 from server.interceptors.principal import ADMIN
+from server.notifications.settings import unset_channels
 from server.settings import Misconfigured, Settings
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ PRICE_BOOK_REQUEST = "built-in-price-book-1"
 async def prepare(settings: Settings, dsn: str) -> None:
     """Makes the ledger ready; repeating it changes nothing. Raises Misconfigured."""
     warn_of_missing_seller(settings)
+    tell_of_unset_channels(settings)
     try:
         await migrate(dsn)
         pool = await open_pool(dsn, max_size=2)
@@ -46,6 +48,12 @@ async def prepare(settings: Settings, dsn: str) -> None:
         ) from error
     except (MigrationRefused, LedgerError) as error:
         raise Misconfigured(f"The ledger is not usable (TOLLGATE_POSTGRES_DSN): {error}") from error
+
+
+def tell_of_unset_channels(settings: Settings) -> None:
+    """Says at start by what tenants cannot be told; everything else works without."""
+    for channel, why in unset_channels(settings).items():
+        log.info("tenants cannot be told", channel=channel, why=why)
 
 
 def warn_of_missing_seller(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from server.cli import (
     calls,
     documents,
     keys,
+    notifications,
     organisations,
     rates,
     serving,
@@ -44,6 +45,7 @@ app.add_typer(calls.app, name="call")
 app.add_typer(organisations.app, name="org")
 app.add_typer(documents.app, name="document")
 app.add_typer(topups.app, name="topup")
+app.add_typer(notifications.app, name="notify")
 app.add_typer(rates.app, name="rate")
 
 

@@ -129,6 +129,22 @@ def save(
         _save(connection, tenant_id, document_id, to)
 
 
+@app.command()
+def send(
+    tenant_id: TenantArgument,
+    document_id: Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id, like doc-1f2e.")],
+    request_id: RequestId = None,
+    server: ServerOption = DEFAULT_SERVER,
+) -> None:
+    """Send a document by e-mail to its organisation, as is done by itself when it is issued."""
+    request = pb.SendDocumentRequest(
+        request_id=request_id_or_new(request_id), tenant_id=tenant_id, document_id=document_id
+    )
+    with Connection(server) as connection:
+        email = connection.ask(connection.billing.SendDocument, request).email
+    printing.say(f"Queued for {email}. What becomes of it: tollgate notify list {tenant_id}")
+
+
 def _tell(connection: Connection, tenant_id: str, issued: pb.Document, to: Path | None) -> None:
     vat = f", VAT {_roubles(issued.vat_kopecks)}" if issued.HasField("vat_kopecks") else ""
     printing.say(

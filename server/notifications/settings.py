@@ -61,7 +61,7 @@ class ChannelSettings(BaseSettings):
 def sender_of(text: str) -> Address | None:
     """The sender as a header needs it; None when it is none."""
     name, address = parseaddr(text)
-    if check_email(address) is not None or not name.isprintable():
+    if check_email(address) is not None or not text.isprintable():
         return None
     return Address(display_name=name, addr_spec=address)
 

@@ -42,21 +42,21 @@ def wait_for(look: Callable[[], Found], what: str, seconds: float = UP_S) -> Fou
 class Server:
     """`tollgate serve` on a state directory, with its log."""
 
-    def __init__(self, state_dir: Path, address: str = "127.0.0.1:0") -> None:
-        self.state_dir, self.address = state_dir, address
+    def __init__(self, state_dir: Path, address: str = "127.0.0.1:0", **settings: Any) -> None:
+        self.state_dir, self.address, self._settings = state_dir, address, settings
+        self.http = ""
         self.process: subprocess.Popen[bytes] | None = None
         self._log = state_dir / "serve.log"
 
     def start(self) -> None:
         """Starts it, the first time on a free port, and waits until it listens."""
         begun = self._log.stat().st_size if self._log.exists() else 0
-        variables = environment(
-            self.state_dir, grpc_listen=self.address, http_listen="127.0.0.1:0", drain_s=1
-        )
+        chosen = {"grpc_listen": self.address, "http_listen": "127.0.0.1:0", "drain_s": 1}
+        variables = environment(self.state_dir, **chosen | self._settings)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command("serve"), stdout=log, stderr=log, env=variables)
         told = wait_for(lambda: self._event("listening", begun), "the server to listen")
-        self.address = told["grpc"]
+        self.address, self.http = told["grpc"], told["http"]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Signals it and waits for its end."""
@@ -85,9 +85,9 @@ class Server:
 
 
 @contextmanager
-def serving(state_dir: Path) -> Iterator[Server]:
+def serving(state_dir: Path, **settings: Any) -> Iterator[Server]:
     """A server that ends with the block."""
-    server = Server(state_dir)
+    server = Server(state_dir, **settings)
     server.start()
     try:
         yield server

@@ -88,6 +88,38 @@ def test_half_of_a_provider_is_refused_and_the_rest_is_named(
     assert "whsec_1" not in told
 
 
+SENDER = {"smtp_from": "Tollgate <billing@example.com>"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"smtp_url": "smtp://mail.example.com"},
+        SENDER,
+        SENDER | {"smtp_url": "http://mail.example.com"},
+        SENDER | {"smtp_url": "smtp://"},
+        SENDER | {"smtp_url": "smtp://user:hunter2@mail.example.com:none"},
+        SENDER | {"smtp_url": "smtp://user:hunter2%0d%0a@mail.example.com"},
+        {"smtp_url": "smtp://mail.example.com", "smtp_from": "not an address"},
+        {"smtp_url": "smtp://mail.example.com", "smtp_from": "A\r\nBcc: x <a@example.com>"},
+        {"telegram_bot_token": "hunter2"},
+        {"telegram_bot_token": "123:hunter2/../x"},
+    ],
+)
+def test_a_channel_that_cannot_work_is_refused_without_quoting_secrets(
+    given: dict[str, str],
+) -> None:
+    with pytest.raises(SettingsInvalid, match="TOLLGATE_") as caught:
+        load(**given)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_mail_servers_and_senders_that_work_are_taken() -> None:
+    for url in ("smtp://localhost:25", "smtps://user:p%40ss@mail.example.com", "smtp://[::1]:2525"):
+        assert load(smtp_url=url, **SENDER).smtp_url is not None
+    assert load(telegram_bot_token="123456:ABC-def_0").telegram_bot_token is not None
+
+
 def test_a_secret_is_never_shown_nor_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(redis_url="redis://:hunter2@h", bootstrap_admin_key=KEY)
     assert "hunter2" not in repr(settings) + str(settings.shown())
