@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 
 import httpx
 
@@ -17,13 +18,21 @@ GONE = 410
 class Webhook:
     """The channel of HTTP posts."""
 
-    def __init__(self, *, allow_http: bool = False, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        allow_http: bool = False,
+        allow_private: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls` trusts other authorities than the usual ones."""
         self._allow_http, self._allow_private = allow_http, allow_private
         # No proxy, which would resolve names by itself, no redirects, and no connection that is
         # used for another name at the same address.
         self._client = httpx.AsyncClient(
             timeout=TIMEOUT_S,
             trust_env=False,
+            verify=tls or True,
             follow_redirects=False,
             limits=httpx.Limits(max_keepalive_connections=0),
         )
