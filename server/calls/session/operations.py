@@ -94,7 +94,7 @@ class Operations:
         self._ready.clear()
         self._prepared.clear()
         self.carried.clear()
-        return [*self._at_the_desk, *self.postings.followers]
+        return [*self._at_the_desk, *self.postings.close()]
 
     # Asking
 

@@ -67,10 +67,18 @@ class Postings:
         if self._followers:
             await asyncio.wait(list(self._followers.values()), timeout=timeout_s)
 
-    @property
-    def followers(self) -> list[asyncio.Task[None]]:
-        """The tasks that follow the shards, to be ended with the stream."""
+    def close(self) -> list[asyncio.Task[None]]:
+        """Forgets what is awaited, and who is told of it. Returns the tasks that follow the shards,
+        to be ended with the stream.
+        """
+        self._tell = _nobody
+        for awaited in self._awaited.values():
+            awaited.clear()
         return list(self._followers.values())
+
+
+def _nobody(settle: Awaited) -> None:
+    """Is told of the postings of a stream that has ended."""
 
 
 def _is_over(line: ShardLine, posting: Posting) -> bool:

@@ -1,5 +1,9 @@
 """The Session stream: results by id, order within a call, postings, and pushes."""
 
+import gc
+import weakref
+from typing import Any
+
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import ADMIN_KEY, Installation, eventually
 from tests.integration.api.stream import Stream, stream
@@ -74,6 +78,31 @@ async def test_a_stream_that_was_cut_leaves_nothing_behind(
         assert len(list(session.carried("acme"))) == 10
     await eventually(lambda: _is_empty(installation))
     assert not list(session.carried("acme"))
+
+
+async def test_nothing_of_a_stream_that_was_cut_waits_for_the_collector(
+    installation: Installation, gateway: Gateway
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with stream(installation.channel, ADMIN_KEY) as cut:
+            calls = [f"c{number}" for number in range(10)]
+            await cut.ask(*map(gateway.authorization, calls))
+            await cut.ask(*(gateway.report(call_id, 5) for call_id in calls))
+            await cut.send(*(gateway.report(call_id, 10) for call_id in calls))
+            await cut.send(*(gateway.settlement(call_id, 10) for call_id in calls))
+            session: Any = next(iter(installation.parts.sessions._open))
+            held = [weakref.ref(each) for each in (session, session._operations)]
+            del session
+        await eventually(lambda: _is_empty(installation))
+        await eventually(lambda: _are_gone(held))
+    finally:
+        gc.enable()
+
+
+async def _are_gone(held: list[Any]) -> bool:
+    return not any(each() for each in held)
 
 
 async def _is_empty(installation: Installation) -> bool:
