@@ -35,10 +35,6 @@ async def write(
     connection: Connection, shard: int, epoch: int, plan: Plan, funds: Sequence[Row]
 ) -> None:
     """Writes what a plan holds; `funds` are the accounts of the plan's tenants."""
-    if plan.calls:
-        days = await _days(connection, plan.calls)
-        call_rows = (_call_row(shard, epoch, call, days) for call in plan.calls)
-        await _copy(connection, "calls", CALL_COLUMNS, call_rows)
     if plan.debits:
         rows: Iterable[Sequence[Any]] = (_request_row(shard, epoch, each) for each in plan.debits)
         await connection.execute(SQL["insert_requests"], *columns(rows))
@@ -48,6 +44,10 @@ async def write(
         ids = await _account_ids(connection, plan, funds)
         posting_rows = (_posting_row(shard, epoch, each, ids) for each in plan.postings)
         await _copy(connection, "postings", POSTING_COLUMNS, posting_rows)
+    if plan.calls:  # behind the postings, whose trigger has locked the funds
+        days = await _days(connection, plan.calls)
+        call_rows = (_call_row(shard, epoch, call, days) for call in plan.calls)
+        await _copy(connection, "calls", CALL_COLUMNS, call_rows)
     if plan.spend:
         rows = ((*key, amount) for key, amount in sorted(plan.spend.items()))
         await connection.execute(SQL["add_spend"], *columns(rows))

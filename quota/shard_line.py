@@ -134,6 +134,11 @@ class ShardLine:
         if self._sender is None and not self._waiting:
             self._sender = self._running_loop().create_task(self._send_all(at_least_one=True))
 
+    async def idle(self, timeout_s: float) -> None:
+        """Waits until nothing is in flight and nothing waits, for so long at most."""
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=timeout_s)
+
     async def close(self) -> None:
         """Answers what waits with StoreUnavailable and closes the connection."""
         while self._sender is not None and not self._sender.done():

@@ -11,8 +11,10 @@ import pytest
 from ledger.entry import Entry, Verdict
 from ledger.errors import LedgerUnavailable
 from ledger.journal import Journal
+from quota.errors import StoreUnavailable
 from quota.keys import key
 from quota.store import ShardReader
+from server.background import posting
 from server.background.ending import end_tasks
 from server.background.posting import OutboxPoster
 from server.metrics import ALARMS
@@ -67,11 +69,11 @@ async def posted_once(installation: Installation, calls: int) -> None:
 
 async def test_a_poster_that_began_before_the_shard_posts_what_comes(install: Install) -> None:
     async with install(posts=False) as installation:
-        posting = installation.beside(installation.parts.posters[0].run)
+        running = installation.beside(installation.parts.posters[0].run)
         await eventually(lambda: connected(installation.parts.outbox_readers[0]))
         await installation.tenant(balance=1_000_000)
         await Gateway(installation.admin).posted("c1", 10)
-        assert not posting.done()
+        assert not running.done()
 
 
 async def test_what_was_committed_and_not_confirmed_is_not_posted_again(
@@ -93,6 +95,62 @@ async def has_none_left(journal: CommitsAndFails) -> bool:
     return journal.failures == 0
 
 
+class Watched(Journal):
+    """A journal that fails before it posts, a number of times, and tells what it was asked."""
+
+    def __init__(self, pool: Any, failures: int = 0) -> None:
+        super().__init__(pool)
+        self.failures = failures
+        self.groups: list[list[int]] = []
+
+    async def post(
+        self, shard: int, epoch: int, entries: Sequence[Entry], admission: int | None = None
+    ) -> list[Verdict]:
+        self.groups.append([entry.n for entry in entries])
+        if self.failures:
+            self.failures -= 1
+            raise LedgerUnavailable("away")
+        return await super().post(shard, epoch, entries, admission)
+
+
+async def test_what_was_read_ahead_is_not_posted_before_a_group_that_failed(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "GROUP", 2)
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000_000)
+        await settle_some(installation, 0, 6)
+        journal = Watched(installation.parts._pool, failures=2)
+        installation.beside(poster_of(installation, journal).run)
+        await posted_once(installation, 6)
+        assert journal.groups == [[1, 2], [1, 2], [1, 2], [3, 4], [5, 6]]
+
+
+async def test_a_group_is_posted_although_the_read_ahead_beside_it_fails(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "GROUP", 2)
+    async with install(posts=False) as installation:
+        await installation.tenant(balance=1_000_000)
+        await settle_some(installation, 0, 6)
+        reader = installation.parts.outbox_readers[0]
+        read, reads = reader.outbox_after, 0
+
+        async def fail_the_second_time(*asked: Any) -> Any:
+            nonlocal reads
+            reads += 1
+            if reads == 2:
+                raise StoreUnavailable("away")
+            return await read(*asked)
+
+        monkeypatch.setattr(reader, "outbox_after", fail_the_second_time)
+        journal = Watched(installation.parts._pool)
+        installation.beside(poster_of(installation, journal).run)
+        await posted_once(installation, 6)
+        assert journal.groups == [[1, 2], [3, 4], [5, 6]]  # what was posted is not read again
+        assert reads > 3
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_poster_that_is_stopped_anywhere_and_started_again_posts_all_once(
     install: Install, seed: int
@@ -103,10 +161,10 @@ async def test_a_poster_that_is_stopped_anywhere_and_started_again_posts_all_onc
         for turn in range(12):
             await settle_some(installation, turn * 4, 4)
             poster = poster_of(installation, installation.parts.journal)
-            posting = asyncio.create_task(poster.run())
+            running = asyncio.create_task(poster.run())
             # Not for a race to pass: wherever this falls, the outcome must be the same.
             await asyncio.sleep(chance.random() * 0.03)
-            await end_tasks([posting])
+            await end_tasks([running])
         installation.beside(installation.parts.posters[0].run)
         await posted_once(installation, 48)
 

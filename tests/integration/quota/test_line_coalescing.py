@@ -138,6 +138,24 @@ async def test_too_many_waiting_operations_are_turned_away(
         assert len(await asyncio.gather(*asked)) == 4
 
 
+async def test_who_gives_way_waits_for_what_is_in_flight_and_for_so_long_at_most(
+    redis_url: str, proxied: Proxied
+) -> None:
+    proxy = await proxied(redis_url)
+    async with bench_on(proxy.url) as bench:
+        await bench.ask(load())
+        await bench.line.idle(10.0)
+        proxy.hold()
+        asked = bench.store.submit(debit(1, 1))
+        await proxy.holding()
+        await bench.line.idle(0.01)
+        assert not asked.done()
+        waiting = asyncio.create_task(bench.line.idle(10.0))
+        proxy.restore()
+        await waiting
+        assert asked.done()
+
+
 async def test_closing_answers_whoever_waits(redis_url: str, proxied: Proxied) -> None:
     proxy = await proxied(redis_url)
     async with bench_on(proxy.url) as bench:
