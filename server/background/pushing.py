@@ -10,19 +10,17 @@ import structlog
 
 from ledger.errors import LedgerError
 from quota.changes import FateChange, listening
-from quota.decision import CallResult, Change, Code, Directive, Refused
+from quota.decision import CallResult, Change, Directive
 from quota.errors import QuotaError
-from quota.operation import LookGrant
-from quota.shard_line import MAX_BATCH
 from quota.store import QuotaStore
 from quota.topology import Topology
 from server.calls.directory import TenantDirectory
+from server.calls.outlook import look_at_grants
 from server.calls.session.sessions import Sessions
 from server.metrics import PUSHES
 from tollgate.v1 import call_authorization_pb2 as pb
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
-MAX_ROUNDS = 3
 
 log = structlog.get_logger(__name__)
 
@@ -71,20 +69,10 @@ class Pusher:
         """Tells those calls of a tenant that do not simply go on under its new bounds."""
         calls = sorted(self._sessions.carried(tenant))
         try:
-            for first in range(0, len(calls), MAX_BATCH):
-                await self._look_and_tell(tenant, calls[first : first + MAX_BATCH])
+            results = await look_at_grants(self._store, self._directory, tenant, calls)
         except (QuotaError, LedgerError) as error:
             log.warning("calls are not told of new bounds", why=str(error)[:200])
-
-    async def _look_and_tell(self, tenant: str, calls: Sequence[str]) -> None:
-        known = await self._directory.known(tenant)
-        for _ in range(MAX_ROUNDS):
-            looks = [LookGrant(tenant, call_id, known.version, known.day) for call_id in calls]
-            results = await self._store.line(self._shard).submit_all(looks)
-            stale = next((each for each in results if each.code == Code.STALE_PROFILE), None)
-            if not isinstance(stale, Refused):
-                break
-            known = self._directory.learn(tenant, int(stale.detail[0]), str(stale.detail[1]))
+            return
         for call_id, result in zip(calls, results, strict=True):
             if isinstance(result, CallResult) and result.directive != Directive.CONTINUE:
                 self._push(tenant, call_id, result.directive)

@@ -10,6 +10,7 @@ from quota.operation import End, LookCall
 from quota.store import QuotaStore, ShardReader
 from server.calls import ledger_replies, replies
 from server.calls.directory import TenantDirectory
+from server.calls.outlook import look_at_grants, outlook
 from server.calls.price_book import PriceBook, Pricing
 from server.calls.validation import check_key
 from server.errors import CallUnknown, InvalidFields, Violation
@@ -68,8 +69,13 @@ class CallLookup:
             calls += await self._active(tenant_id, call_ids)
             if not cursor or len(calls) >= size:
                 break
-        next_token = token(str(cursor)) if cursor else ""
-        return pb.ListActiveCallsResponse(calls=calls, next_page_token=next_token)
+        ids = [call.call_id for call in calls]
+        grants = await look_at_grants(self._store, self._directory, tenant_id, ids) if ids else []
+        return pb.ListActiveCallsResponse(
+            calls=calls,
+            next_page_token=token(str(cursor)) if cursor else "",
+            outlooks=[outlook(each) for each in grants],
+        )
 
     async def end(self, request: pb.EndCallRequest) -> pb.EndCallResponse:
         """Stops a call: nothing is extended any more. Raises CallUnknown."""

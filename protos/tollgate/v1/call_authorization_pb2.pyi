@@ -846,6 +846,7 @@ class ListActiveCallsResponse(_message.Message):
 
     CALLS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    OUTLOOKS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
     @_builtins.property
@@ -854,19 +855,52 @@ class ListActiveCallsResponse(_message.Message):
         may be shown twice.
         """
 
+    @_builtins.property
+    def outlooks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Outlook]:
+        """What each of the calls would be told now, in their order."""
+
     def __init__(
         self,
         *,
         calls: _abc.Iterable[_common_pb2.Call] | None = ...,
         next_page_token: _builtins.str = ...,
+        outlooks: _abc.Iterable[Global___Outlook] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "next_page_token", b"next_page_token", "outlooks", b"outlooks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListActiveCallsResponse: _TypeAlias = ListActiveCallsResponse  # noqa: Y015
+
+@_typing.final
+class Outlook(_message.Message):
+    """Is what a call would be told if it reported now, with the usage that it reported last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTIVE_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
+    directive: Global___Directive.ValueType
+    """What it would have to do; HANG_UP also when it is silent past its lease."""
+    @_builtins.property
+    def grant(self) -> Global___Grant:
+        """What it would be allowed."""
+
+    def __init__(
+        self,
+        *,
+        directive: Global___Directive.ValueType = ...,
+        grant: Global___Grant | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directive", b"directive", "grant", b"grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Outlook: _TypeAlias = Outlook  # noqa: Y015
 
 @_typing.final
 class EndCallRequest(_message.Message):

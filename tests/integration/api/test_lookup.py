@@ -133,3 +133,28 @@ async def test_the_balance_of_a_tenant_whom_the_live_store_lost_is_loaded(
     await installation.lose_everything()
     balance = await installation.balance()
     assert (balance.balance_micros, balance.spent_today_micros) == (990_000, 10_000)
+
+
+async def test_active_calls_come_with_what_each_would_be_told(
+    installation: Installation, gateway: Gateway
+) -> None:
+    await gateway.accepted("goes-on")
+    await gateway.accepted("ended")
+    await gateway.client(pb.EndCallRequest(tenant_id="acme", call_id="ended"))
+    reply = await gateway.client(pb.ListActiveCallsRequest(tenant_id="acme"))
+    told = {
+        call.call_id: outlook for call, outlook in zip(reply.calls, reply.outlooks, strict=True)
+    }
+    assert told["goes-on"].directive == pb.DIRECTIVE_CONTINUE
+    assert told["goes-on"].grant.seconds_left == 60
+    assert told["ended"].directive == pb.DIRECTIVE_HANG_UP
+    await installation.update("acme", daily_cap_micros=0)
+    reply = await gateway.client(pb.ListActiveCallsRequest(tenant_id="acme"))
+    assert pb.DIRECTIVE_FINISH in [outlook.directive for outlook in reply.outlooks]
+
+
+async def test_looking_at_calls_changes_nothing(gateway: Gateway) -> None:
+    await gateway.accepted()
+    before = await gateway.call()
+    await gateway.client(pb.ListActiveCallsRequest(tenant_id="acme"))
+    assert await gateway.call() == before
