@@ -2,17 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
 from opentelemetry.trace import Tracer
 from redis.exceptions import RedisError
-from starlette.routing import BaseRoute
 
 from ledger.api_key import StoredKey
 from ledger.audit import AuditReader
 from ledger.calls import Calls
+from ledger.console_access import ConsoleAccess
 from ledger.documents.archive import Documents
 from ledger.history.exporting import HistoryExport
 from ledger.history.reader import History
@@ -40,6 +40,7 @@ from server.background.pushing import Pusher
 from server.background.sweeping import Sweeper
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
+from server.billing.console_links import ConsoleLinkDesk
 from server.billing.documents import DocumentDesk
 from server.billing.history.examples import ExampleDesk
 from server.billing.history.exports import ExportDesk
@@ -64,6 +65,7 @@ from server.calls.service import CallAuthorizationService
 from server.calls.session.parts import MAX_IN_FLIGHT as SESSIONS_MAX_IN_FLIGHT
 from server.calls.session.parts import SessionParts
 from server.calls.session.sessions import Sessions
+from server.console.console import Console
 from server.documents.printing import print_pdf
 from server.grpc_server import Service, grpc_server
 from server.http import application, http_server
@@ -86,6 +88,7 @@ from server.tallies import keep_writing
 from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
+CALLS, BILLING = "tollgate.v1.CallAuthorizationService", "tollgate.v1.BillingService"
 CHECK_TIMEOUT_S = 5.0
 RESTART_PAUSE_S = 1.0
 
@@ -121,12 +124,14 @@ async def run_worker(
             )
         )
         if index == 0:
+            console = parts.console(settings, services, ring)
             web = application(
                 parts.health,
                 metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
-                routes=parts.routes(),
+                routes=[*parts.payments.webhooks.routes(), *console.routes],
             )
             await stack.enter_async_context(http_server(web, bind(settings.http_listen)))
+            stack.callback(console.drain)
         ready()
         await stop.wait()
 
@@ -152,12 +157,13 @@ class Parts:
         self._patience_s = settings.default_deadline_ms / 1000
         self._dsn = settings.postgres_dsn.get_secret_value()
         self._seller, self._vat_percent = settings.seller(), settings.vat_percent
+        self._console_origin = settings.console_origin()
         # the ledger
         self._pool = pool
         self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
         self.calls, self.journal = Calls(pool), Journal(pool)
         self.organisations, self.documents = Organisations(pool), Documents(pool, print_pdf)
-        self.history = History(pool)
+        self.history, self.console_access = History(pool), ConsoleAccess(pool)
         # the live store
         self.readers = [ShardReader(topology, shard) for shard in self._shards]
         # the poster and the applier wait for new entries; their reads must not hold up others
@@ -261,14 +267,13 @@ class Parts:
             self.payments.desk(debits),
             self.payments.rates,
             self.notifying.desk(debits),
+            ConsoleLinkDesk(self.console_access, self._console_origin),
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server
         return [
-            Service(
-                "tollgate.v1.CallAuthorizationService", lambda server: register_calls(calls, server)
-            ),
-            Service("tollgate.v1.BillingService", lambda server: register_billing(billing, server)),
+            Service(CALLS, lambda server: register_calls(calls, server), calls),
+            Service(BILLING, lambda server: register_billing(billing, server), billing),
         ]
 
     def _history_desks(self) -> HistoryDesks:
@@ -285,9 +290,10 @@ class Parts:
         self.watch.drain()
         await self.sessions.drain(patience_s)
 
-    def routes(self) -> list[BaseRoute]:
-        """What the HTTP side serves beside metrics and health."""
-        return [*self.payments.webhooks.routes()]
+    def console(self, settings: Settings, services: Sequence[Service], ring: KeyRing) -> Console:
+        """The console over the services."""
+        patience_s = self._patience_s
+        return Console(settings, services, ring, self.console_access, deadline_s=patience_s)
 
     def jobs(self) -> list[Job]:
         """What every worker does beside its requests; the owner of a shard does more."""

@@ -56,10 +56,11 @@ log = structlog.get_logger(__name__)
 
 
 class Service(NamedTuple):
-    """A service by its full name, and how it is added to a server."""
+    """A service by its full name, how it is added to a server, and the object with its methods."""
 
     name: str
     register: Register
+    methods: object
 
 
 @asynccontextmanager

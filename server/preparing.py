@@ -1,6 +1,5 @@
 """What an installation needs before its first request: schema, shards, price book, first key."""
 
-import os
 import secrets
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ledger.tariffs import Tariffs
 from server.documents.selling import missing_settings
 from server.interceptors.principal import ADMIN
 from server.notifications.settings import unset_channels
+from server.secret_files import kept_secret
 from server.settings import Misconfigured, Settings
 
 log = structlog.get_logger(__name__)
@@ -70,15 +70,7 @@ def admin_key(settings: Settings) -> str:
     if settings.bootstrap_admin_key is not None:
         return settings.bootstrap_admin_key.get_secret_value()
     path = admin_key_path(settings.state_dir)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        key = f"tg_{secrets.token_hex(8)}_{secrets.token_hex(32)}"
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-        temporary.rename(path)
-    return path.read_text().strip()
+    return kept_secret(path, lambda: f"tg_{secrets.token_hex(8)}_{secrets.token_hex(32)}")
 
 
 def admin_key_path(state_dir: Path) -> Path:

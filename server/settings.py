@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from ledger.documents.seller import Seller
 from quota.timing import Timing
+from server.console.settings import ConsoleSettings, origin_of
 from server.documents.selling import wrong_settings
 from server.notifications.settings import ChannelSettings
 from server.payments.settings import PaymentSettings, Secret, blank_is_none
@@ -32,7 +33,7 @@ Listen = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
 Place = Annotated[Path | None, BeforeValidator(blank_is_none)]
 
 
-class Settings(PaymentSettings, ChannelSettings):
+class Settings(ConsoleSettings, PaymentSettings, ChannelSettings):
     """Every setting, as TOLLGATE_<NAME>. Durations and amounts carry their unit in the name."""
 
     model_config = SettingsConfigDict(
@@ -204,6 +205,10 @@ class Settings(PaymentSettings, ChannelSettings):
     def seller(self) -> Seller:
         """Who documents come from; fields are empty where nothing is set."""
         return Seller(**{name: getattr(self, f"seller_{name}") for name in Seller.__slots__})
+
+    def console_origin(self) -> str:
+        """Where browsers reach the console, as scheme and host."""
+        return origin_of(self.console_url, self.http_listen)
 
     def timing(self) -> Timing:
         """What every batch for the live store carries."""

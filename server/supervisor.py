@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -17,6 +18,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey, ProgramMissing, StoreFailed
 from server.embedded.state_dir import StateDir, StateDirBusy
+from server.secret_files import console_secret
 from server.settings import EXIT_MISCONFIGURED, PREFIX, Misconfigured, Settings
 from server.sockets import AddressTaken, address_of, reserve
 from server.worker_process import WorkerFailed, WorkerProcess
@@ -82,6 +84,7 @@ class Supervisor:
 
     async def _start(self) -> None:
         self._take_state_dir()
+        self._choose_console_secret()
         self._reserve_ports()
         await self._start_stores()
         await self._run_migrations()
@@ -92,6 +95,7 @@ class Supervisor:
             grpc=self.settings.grpc_listen,
             http=f"http://{self.settings.http_listen}",
             workers=len(self._workers),
+            console=f"{self.settings.console_origin()}/console",
         )
 
     def _take_state_dir(self) -> None:
@@ -106,6 +110,22 @@ class Supervisor:
             self._metrics_dir = state.path / "metrics"
             shutil.rmtree(self._metrics_dir, ignore_errors=True)
             self._metrics_dir.mkdir()
+
+    def _choose_console_secret(self) -> None:
+        """Sessions of the console outlive a restart of its worker, and with a state directory of
+        ours one of the server.
+        """
+        settings = self.settings
+        if settings.console_secret is not None:
+            return
+        if settings.redis_url is None or settings.postgres_dsn is None:
+            self._use(console_secret=console_secret(settings.state_dir))
+            return
+        log.warning(
+            "console sessions end with this server, and no other server takes them: set "
+            "TOLLGATE_CONSOLE_SECRET, on all servers to the same"
+        )
+        self._use(console_secret=secrets.token_hex(32))
 
     async def _start_stores(self) -> None:
         settings, place = self.settings, self.settings.state_dir.expanduser().absolute()

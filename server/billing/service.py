@@ -5,6 +5,7 @@ from typing import Any
 from server.background.auditing import Auditor
 from server.billing.balance import BalanceDesk
 from server.billing.calls import SettledCallDesk
+from server.billing.console_links import ConsoleLinkDesk
 from server.billing.document_methods import DocumentMethods
 from server.billing.documents import DocumentDesk
 from server.billing.form import Form
@@ -21,6 +22,7 @@ from server.payments.methods import PaymentMethods
 from server.payments.rates import RateDesk
 from tollgate.v1 import billing_pb2 as pb
 from tollgate.v1 import billing_pb2_grpc as pb_grpc
+from tollgate.v1 import console_pb2
 
 OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 
@@ -48,6 +50,7 @@ class BillingService(
         top_ups: TopUpDesk,
         rates: RateDesk,
         notifications: NotificationDesk,
+        console_links: ConsoleLinkDesk,
     ) -> None:
         DocumentMethods.__init__(self, organisations, documents)
         self._tenants, self._balances, self._tariffs = tenants, balances, tariffs
@@ -55,6 +58,7 @@ class BillingService(
         self._history = history
         self._top_ups, self._rates = top_ups, rates
         self._notifications = notifications
+        self._console_links = console_links
 
     async def CreateTenant(
         self, request: pb.CreateTenantRequest, context: Any
@@ -121,6 +125,13 @@ class BillingService(
     ) -> pb.RevokeApiKeyResponse:
         current_principal().require_all()
         return await self._keys.revoke(request)
+
+    async def CreateConsoleLink(
+        self, request: console_pb2.CreateConsoleLinkRequest, context: Any
+    ) -> console_pb2.CreateConsoleLinkResponse:
+        if request.tenant_id:
+            current_principal().require(request.tenant_id)
+        return await self._console_links.create(request)
 
     async def Audit(self, request: pb.AuditRequest, context: Any) -> pb.AuditResponse:
         if request.tenant_id:

@@ -7,6 +7,7 @@ import typer
 from server.cli import (
     auditing,
     calls,
+    console,
     documents,
     keys,
     notifications,
@@ -47,6 +48,7 @@ app.add_typer(documents.app, name="document")
 app.add_typer(topups.app, name="topup")
 app.add_typer(notifications.app, name="notify")
 app.add_typer(rates.app, name="rate")
+app.add_typer(console.app, name="console")
 
 
 @app.callback()

@@ -105,6 +105,23 @@ class KeyRing:
         # The answer is for everybody who asks for this key, so nobody's cancellation ends it.
         return _verify(await asyncio.shield(lookup), secret)
 
+    async def vouch(self, key_id: str) -> Principal:
+        """The principal of a key that was verified before, by its id alone.
+
+        Raises Unauthenticated, StoreUnavailable, Overloaded.
+        """
+        now = self._clock()
+        known = self._known.get(key_id) or self._unknown.get(key_id)
+        if known is None or now >= known.fresh_until:
+            lookup = self._look_up(key_id)
+            if known is None or now >= known.kept_until:
+                if lookup is None:
+                    raise Overloaded
+                known = await asyncio.shield(lookup)
+        if known.principal is None:
+            raise Unauthenticated
+        return known.principal
+
     async def close(self) -> None:
         """End the look-ups that run."""
         for lookup in list(self._lookups.values()):

@@ -86,6 +86,7 @@ ALLOWED: Mapping[str, Roles] = {
             "SendTestNotification": _OWNERS,
             "ListNotifications": _OWNERS,
             "RetryNotification": _OWNERS,
+            "CreateConsoleLink": _OWNERS,
         },
     ),
     **_service(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from server.cli import main
@@ -191,6 +192,23 @@ def test_keys_come_and_go(terminal: Terminal) -> None:
     terminal.set("API_KEY", "")
     assert "a gateway" in terminal.run("key", "list").out
     assert terminal.run("key", "revoke", key_id).out == f"Revoked the key {key_id}, “a gateway”.\n"
+
+
+def test_a_link_opens_the_console(terminal: Terminal, server: Server) -> None:
+    made = terminal.run("console", "link", "--request-id", "link-1")
+    url = made.out.splitlines()[-1]
+    assert url.startswith(f"{server.http}/console/enter/")
+    assert httpx.get(url).status_code == 200
+    again = terminal.run("console", "link", "--request-id", "link-1")
+    assert "not shown again" in again.out
+    nobody = terminal.run("console", "link", "--tenant", "nobody")
+    assert nobody.code == 1
+
+
+def test_what_signs_the_consoles_cookies_is_kept_for_its_owner_alone(server: Server) -> None:
+    kept = server.state_dir / "console.secret"
+    assert len(kept.read_text().strip()) == 64
+    assert kept.stat().st_mode & 0o077 == 0
 
 
 def test_a_tariff_is_imported_and_listed(terminal: Terminal, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tollgate.v1 import billing_pb2 as tollgate_dot_v1_dot_billing__pb2
+from tollgate.v1 import console_pb2 as tollgate_dot_v1_dot_console__pb2
 from tollgate.v1 import history_pb2 as tollgate_dot_v1_dot_history__pb2
 from tollgate.v1 import notifications_pb2 as tollgate_dot_v1_dot_notifications__pb2
 from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
@@ -265,6 +266,11 @@ class BillingServiceStub(object):
                 '/tollgate.v1.BillingService/RetryNotification',
                 request_serializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationResponse.FromString,
+                _registered_method=True)
+        self.CreateConsoleLink = channel.unary_unary(
+                '/tollgate.v1.BillingService/CreateConsoleLink',
+                request_serializer=tollgate_dot_v1_dot_console__pb2.CreateConsoleLinkRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_console__pb2.CreateConsoleLinkResponse.FromString,
                 _registered_method=True)
 
 
@@ -615,6 +621,14 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateConsoleLink(self, request, context):
+        """Makes a link by which a browser signs in to the console, once, within ten minutes. The session
+        ends when the key that asked is revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -842,6 +856,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.RetryNotification,
                     request_deserializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_notifications__pb2.RetryNotificationResponse.SerializeToString,
+            ),
+            'CreateConsoleLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateConsoleLink,
+                    request_deserializer=tollgate_dot_v1_dot_console__pb2.CreateConsoleLinkRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_console__pb2.CreateConsoleLinkResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -2062,6 +2081,33 @@ class BillingService(object):
             '/tollgate.v1.BillingService/RetryNotification',
             tollgate_dot_v1_dot_notifications__pb2.RetryNotificationRequest.SerializeToString,
             tollgate_dot_v1_dot_notifications__pb2.RetryNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateConsoleLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/CreateConsoleLink',
+            tollgate_dot_v1_dot_console__pb2.CreateConsoleLinkRequest.SerializeToString,
+            tollgate_dot_v1_dot_console__pb2.CreateConsoleLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ The administrators' API: tenants, balances, limits, tariffs, calls, keys, audit,
 from collections import abc as _abc
 from grpc import aio as _aio
 from tollgate.v1 import billing_pb2 as _billing_pb2
+from tollgate.v1 import console_pb2 as _console_pb2
 from tollgate.v1 import history_pb2 as _history_pb2
 from tollgate.v1 import notifications_pb2 as _notifications_pb2
 from tollgate.v1 import organisations_pb2 as _organisations_pb2
@@ -170,6 +171,10 @@ class BillingServiceStub:
     """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
     reason WRONG_STATE, when it is not dead.
     """
+    CreateConsoleLink: _grpc.UnaryUnaryMultiCallable[_console_pb2.CreateConsoleLinkRequest, _console_pb2.CreateConsoleLinkResponse]
+    """Makes a link by which a browser signs in to the console, once, within ten minutes. The session
+    ends when the key that asked is revoked.
+    """
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
@@ -308,6 +313,10 @@ class BillingServiceAsyncStub(BillingServiceStub):
     RetryNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RetryNotificationRequest, _notifications_pb2.RetryNotificationResponse]  # type: ignore[assignment]
     """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
     reason WRONG_STATE, when it is not dead.
+    """
+    CreateConsoleLink: _aio.UnaryUnaryMultiCallable[_console_pb2.CreateConsoleLinkRequest, _console_pb2.CreateConsoleLinkResponse]  # type: ignore[assignment]
+    """Makes a link by which a browser signs in to the console, once, within ten minutes. The session
+    ends when the key that asked is revoked.
     """
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -714,6 +723,16 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_notifications_pb2.RetryNotificationResponse, _abc.Awaitable[_notifications_pb2.RetryNotificationResponse]]:
         """Tries a dead notification anew. NOT_FOUND, reason UNKNOWN_NOTIFICATION; FAILED_PRECONDITION,
         reason WRONG_STATE, when it is not dead.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateConsoleLink(
+        self,
+        request: _console_pb2.CreateConsoleLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_console_pb2.CreateConsoleLinkResponse, _abc.Awaitable[_console_pb2.CreateConsoleLinkResponse]]:
+        """Makes a link by which a browser signs in to the console, once, within ten minutes. The session
+        ends when the key that asked is revoked.
         """
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

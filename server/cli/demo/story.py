@@ -22,6 +22,7 @@ from server.simulator.run import Simulation, Size
 from server.simulator.stream import StreamExchange
 from server.simulator.tally import Tally
 from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1.console_pb2 import CreateConsoleLinkRequest
 
 SEED = 7
 SIZE = Size(calls=48, concurrency=9, speed=20)
@@ -62,6 +63,7 @@ class Story:
 
     async def _tell(self) -> None:
         await self._meet_tenants()
+        await self._show_the_console()
         self._phase("One call, step by step", ABOUT)
         await first_call(self._exchange, self._console, CAST[0].tenant_id, f"{self._run}-first")
         await self._many_calls()
@@ -81,6 +83,13 @@ class Story:
             figures = _figures(balances[role.tenant_id], role.threshold)
             table.add_row(role.name, *figures, role.about)
         self._console.print(table)
+
+    async def _show_the_console(self) -> None:
+        """A link to watch the rest in a browser."""
+        request = CreateConsoleLinkRequest(request_id=f"{self._run}-console")
+        link = await self._office.ask(self._office.stub.CreateConsoleLink, request)
+        self._phase("The same in a browser", "Sign in by this link, once, within ten minutes:")
+        self._console.print(f"  {link.url}", highlight=False, soft_wrap=True)
 
     async def _many_calls(self) -> None:
         self._phase("Many calls at once", MANY)

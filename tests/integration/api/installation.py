@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 from server.app import Parts, _ValidKeys, concerns
 from server.background.ending import end_tasks
 from server.background.owning import Job
-from server.grpc_server import grpc_server
+from server.grpc_server import Service, grpc_server
 from server.interceptors.chain import Chain
 from server.interceptors.key_ring import KeyRing
 from server.interceptors.overload import Limiter
 from server.interceptors.principal import ADMIN
 from server.preparing import prepare
-from server.settings import load
+from server.settings import Settings, load
 from server.sockets import address_of, reserve
 from server.telemetry import telemetry
 from tests.integration.api.client import Client
@@ -41,12 +41,16 @@ class Installation:
     def __init__(
         self,
         parts: Parts,
+        settings: Settings,
+        services: Sequence[Service],
+        ring: KeyRing,
         address: str,
         channel: grpc.aio.Channel,
         stack: AsyncExitStack,
         client: type[Client] = Client,
     ) -> None:
         self.parts, self.address = parts, address
+        self.settings, self.services, self.ring = settings, services, ring
         self.channel, self._stack = channel, stack
         self._client = client
         self.admin = self.holder(ADMIN_KEY)
@@ -195,11 +199,12 @@ async def installed(
         held = reserve("127.0.0.1:0")
         stack.callback(held.close)
         listen = address_of(held)
+        services = parts.services(told.tracer)
         chain = Chain(concerns(settings, told, ring, Limiter(settings.max_in_flight)))
         await stack.enter_async_context(
             grpc_server(
                 listen,
-                parts.services(told.tracer),
+                services,
                 chain,
                 reflected=True,
                 drain=parts.sessions.drain,
@@ -207,7 +212,7 @@ async def installed(
             )
         )
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(listen))
-        installation = Installation(parts, listen, channel, stack, client)
+        installation = Installation(parts, settings, services, ring, listen, channel, stack, client)
         for pusher in parts.pushers:
             installation.beside(pusher.run)
         if posts:

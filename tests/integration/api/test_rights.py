@@ -298,6 +298,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "SendTestNotification": {"request_id": "r9"},
     "ListNotifications": {},
     "RetryNotification": {"request_id": "r10"},
+    "CreateConsoleLink": {"request_id": "r20"},
 }
 FOR_TENANTS = [
     method

@@ -104,7 +104,9 @@ async def _reached(installation: Installation) -> AsyncIterator[httpx.AsyncClien
     parts = installation.parts
     with reserve("127.0.0.1:0") as listening:
         async with (
-            http_server(application(parts.health, routes=parts.routes()), listening),
+            http_server(
+                application(parts.health, routes=parts.payments.webhooks.routes()), listening
+            ),
             httpx.AsyncClient(base_url=f"http://{address_of(listening)}", timeout=10) as web,
         ):
             yield web

@@ -199,3 +199,25 @@ async def test_what_was_verified_is_forgotten_with_its_key(
     await ring.ask("tg_k1_other")
     with pytest.raises(Unauthenticated):
         ring.recall(KEY)
+
+
+async def test_a_key_that_was_verified_is_vouched_for_by_its_id(
+    ring: KeyRing, finder: Finder, clock: Clock
+) -> None:
+    assert await ring.vouch("k1") == await ring.ask(KEY)
+    del finder.keys["k1"]
+    assert (await ring.vouch("k1")).key_id == "k1"
+    clock.now += KEPT_S
+    with pytest.raises(Unauthenticated):
+        await ring.vouch("k1")
+
+
+async def test_while_the_finder_is_away_known_keys_are_vouched_for(
+    ring: KeyRing, finder: Finder, clock: Clock
+) -> None:
+    await ring.ask(KEY)
+    finder.away = True
+    clock.now += KEPT_S
+    assert (await ring.vouch("k1")).key_id == "k1"
+    with pytest.raises(StoreUnavailable):
+        await ring.vouch("k2")

@@ -1,0 +1,92 @@
+"""Money, numbers, days and moments as people of a language write them, in a tenant's zone."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale, dates, numbers
+from google.protobuf.timestamp_pb2 import Timestamp
+
+MICROS = Decimal(1_000_000)
+CENT = 10_000
+
+
+class Formats:
+    """How figures are written."""
+
+    def __init__(self, language: str, time_zone: str, currency: str) -> None:
+        self.locale = Locale.parse({"en": "en_US", "ru": "ru_RU"}[language])
+        self.zone, self.currency = ZoneInfo(time_zone), currency
+
+    def money(self, micros: int, currency: str = "") -> str:
+        """An amount in the currency's own decimals, halves away from zero: "$142.50"."""
+        return self._money(_rounded(micros), currency, "¤#,##0.00", "#,##0.00\xa0¤")
+
+    def fine_money(self, micros: int, currency: str = "") -> str:
+        """An amount with up to six decimals, no more than it needs: "$0.0452"."""
+        return self._money(micros, currency, "¤#,##0.00####", "#,##0.00####\xa0¤")
+
+    def small_money(self, micros: int, currency: str = "") -> str:
+        """An amount with four decimals, for what costs cents: "$0.0452"."""
+        return self._money(micros, currency, "¤#,##0.0000", "#,##0.0000\xa0¤")
+
+    def short_money(self, micros: int, currency: str = "") -> str:
+        """An amount without needless decimals, for axes: "$20", "$0.5"."""
+        return self._money(micros, currency, "¤#,##0.######", "#,##0.######\xa0¤")
+
+    def _money(self, micros: int, currency: str, before: str, after: str) -> str:
+        pattern = after if self.locale.language == "ru" else before
+        pattern = f"{pattern};-{pattern}" if pattern.startswith("¤") else pattern
+        amount = Decimal(micros) / MICROS
+        return numbers.format_currency(
+            amount, currency or self.currency, pattern, self.locale, currency_digits=False
+        )
+
+    def number(self, number: int) -> str:
+        """A number with its groups: "12,480"."""
+        return numbers.format_decimal(number, locale=self.locale)
+
+    def percent(self, part: int, whole: int) -> str:
+        """A share in whole percents."""
+        return numbers.format_percent(Decimal(part) / Decimal(whole or 1), locale=self.locale)
+
+    def day(self, day: date | str) -> str:
+        """A day: "12 March 2026"."""
+        return dates.format_date(_date(day), "long", self.locale)
+
+    def short_day(self, day: date | str) -> str:
+        """A day of a year that is known: "12 Mar"."""
+        return dates.format_skeleton("MMMd", _date(day), locale=self.locale)
+
+    def month(self, month: str) -> str:
+        """A month given as YYYY-MM: "March 2026"."""
+        name = dates.format_date(_date(f"{month}-01"), "LLLL y", self.locale)
+        return name[:1].upper() + name[1:]
+
+    def moment(self, stamp: Timestamp | datetime) -> str:
+        """A moment: "12 Mar 2026, 14:05"."""
+        return dates.format_datetime(self._here(stamp), "medium", None, self.locale)
+
+    def time(self, stamp: Timestamp | datetime) -> str:
+        """A time of day: "14:05"."""
+        return dates.format_time(self._here(stamp), "short", None, self.locale)
+
+    def clock(self, seconds: int) -> str:
+        """A length: "4:05", "1:00:09"."""
+        minutes, rest = divmod(max(0, seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+    def _here(self, stamp: Timestamp | datetime) -> datetime:
+        moment = stamp if isinstance(stamp, datetime) else stamp.ToDatetime(UTC)
+        return moment.astimezone(self.zone)
+
+
+def _rounded(micros: int) -> int:
+    """To whole cents, halves away from zero."""
+    cents = (abs(micros) + CENT // 2) // CENT
+    return cents * CENT if micros >= 0 else -cents * CENT
+
+
+def _date(day: date | str) -> date:
+    return date.fromisoformat(day) if isinstance(day, str) else day

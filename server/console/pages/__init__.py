@@ -1,0 +1,8 @@
+"""The pages, in the order of their tabs: this is where a page is registered."""
+
+from collections.abc import Sequence
+
+from server.console.page import Page
+from server.console.pages import overview
+
+PAGES: Sequence[Page] = (overview.PAGE,)

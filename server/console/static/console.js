@@ -1,0 +1,67 @@
+// What pages need beside htmx: confirmations, toasts, menus, and the mark of a live connection.
+(() => {
+  const TOAST_MS = 7000;
+
+  // A question before something is done, in a dialog of ours instead of the browser's.
+  document.addEventListener("htmx:confirm", (event) => {
+    const { ctx, issueRequest, dropRequest } = event.detail;
+    if (!ctx?.confirm) return;
+    event.preventDefault();
+    const dialog = document.getElementById("confirm");
+    const asked = ctx.sourceElement;
+    document.getElementById("confirm-text").textContent = ctx.confirm;
+    document.getElementById("confirm-yes").textContent = asked.dataset.confirmYes || document.getElementById("confirm-title").textContent;
+    dialog.returnValue = "no";
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "yes") issueRequest();
+      else dropRequest?.();
+    }, { once: true });
+    dialog.showModal();
+  });
+
+  // Toasts go by themselves, but not while somebody reads or holds them.
+  const letGo = (toast) => {
+    setTimeout(() => {
+      if (toast.matches(":hover, :focus-within")) letGo(toast);
+      else toast.remove();
+    }, TOAST_MS);
+  };
+  const toasts = document.getElementById("toasts");
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) if (node.classList?.contains("toast")) letGo(node);
+    }
+  }).observe(toasts, { childList: true });
+  toasts.addEventListener("click", (event) => {
+    event.target.closest(".toast-close")?.closest(".toast").remove();
+  });
+
+  // One menu is open at a time; Escape and a click elsewhere close it.
+  const menus = () => document.querySelectorAll("details.menu[open]");
+  document.addEventListener("click", (event) => {
+    for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of menus()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // The mark of a live connection, and what to do when the session behind it has ended.
+  const mark = (event, state) => {
+    const id = event.target.dataset?.liveMark;
+    if (id) document.getElementById(id).dataset.live = state;
+  };
+  document.addEventListener("htmx:sse:after:connection", (event) => mark(event, "on"));
+  document.addEventListener("htmx:sse:after:message", (event) => mark(event, "on"));
+  document.addEventListener("htmx:sse:error", (event) => {
+    if (event.detail.status === 401) location.reload();
+    else mark(event, "off");
+  });
+  document.addEventListener("signed-out", () => location.reload());
+
+  // The tab of the page that is open, in sight also on a narrow screen.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+})();
