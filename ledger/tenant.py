@@ -9,13 +9,14 @@ from ledger.errors import LimitOutOfRange
 from ledger.time_zone import next_midnight, zone
 
 MAX_LIMIT_MICROS = 10**12
-MAX_CONCURRENT_CALLS = 10**6
+MAX_CALLS = 10**6
+MIN_CALL_LENGTH_MS, MAX_CALL_LENGTH_MS = 1_000, 10**12
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds a tenant's calls; None does not bound. All are 0 to 10**12 micros, and
-    `concurrent_calls` is 0 to 10**6.
+    """What bounds a tenant's calls; None does not bound. Amounts are 0 to 10**12 micros, numbers
+    of calls 0 to 10**6, and a call's length is 1,000 to 10**12 ms.
     """
 
     daily_cap_micros: int | None = None
@@ -23,6 +24,9 @@ class Limits:
     concurrent_calls: int | None = None
     call_cost_limit_micros: int | None = None
     low_balance_threshold_micros: int | None = None
+    calls_per_minute: int | None = None
+    caller_daily_limit_micros: int | None = None
+    call_length_limit_ms: int | None = None
 
     def changed(self, changes: Mapping[str, int | None]) -> "Limits":
         """These limits with some set, or removed by None. Raises LimitOutOfRange."""
@@ -40,14 +44,19 @@ class Limits:
         """Raises LimitOutOfRange."""
         for name in LIMIT_NAMES:
             value = getattr(self, name)
-            highest = MAX_CONCURRENT_CALLS if name == "concurrent_calls" else MAX_LIMIT_MICROS
+            lowest, highest = LIMIT_RANGES[name]
             if value is None and name != "credit_limit_micros":
                 continue
-            if value.__class__ is not int or not 0 <= value <= highest:
-                raise LimitOutOfRange(f"{name} must be a whole number from 0 to {highest}")
+            if value.__class__ is not int or not lowest <= value <= highest:
+                raise LimitOutOfRange(f"{name} must be a whole number from {lowest} to {highest}")
 
 
 LIMIT_NAMES = tuple(limit.name for limit in fields(Limits))
+LIMIT_RANGES = dict.fromkeys(LIMIT_NAMES, (0, MAX_LIMIT_MICROS)) | {
+    "concurrent_calls": (0, MAX_CALLS),
+    "calls_per_minute": (0, MAX_CALLS),
+    "call_length_limit_ms": (MIN_CALL_LENGTH_MS, MAX_CALL_LENGTH_MS),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def _call_result(fields: list[Any]) -> CallResult:
     fields[11] = fields[11].decode()
     fields[20] = _days(fields[20])
     fields[21] = fields[21].decode()
+    fields[22] = tuple(fields[22])
     return CallResult._make(fields)
 
 
@@ -156,7 +157,7 @@ def _plain_charge(op: Charge, fields: list[Any]) -> CallResult:
         CallResult,
         (
             0, 0, directive, _ACTIVE, reserved, left_ms, valid_ms, rated, charged, rated - charged,
-            0, op.pin, op.usage, 0, 0, 0, 0, 0, 0, 0, (), op.model,
+            0, op.pin, op.usage, 0, 0, 0, 0, 0, 0, 0, (), op.model, (),
         ),
     )  # fmt: skip
 

@@ -35,6 +35,7 @@ class State(IntEnum):
     EXPIRED = 3
     SETTLED = 4
     DEBITED = 5  # not a call: a debit kept for repeats
+    CALLER = 6  # not a call: what the calls of one caller hold and were charged
 
 
 class Reason(IntEnum):
@@ -49,6 +50,8 @@ class Reason(IntEnum):
     DAILY_CAP_REACHED = 6
     CALL_COST_LIMIT = 7
     TOO_MANY_CONCURRENT_CALLS = 8
+    CALLER_LIMIT = 9
+    RATE_LIMITED = 10
 
 
 class Directive(IntEnum):
@@ -116,6 +119,10 @@ class CallResult(NamedTuple):
     outcome: int
     spend_by_day: tuple[tuple[str, int], ...]
     model: str
+    # What explains a refusal by a guard. CALLER_LIMIT: the limit, what the caller's calls were
+    # charged today, and what its other calls hold. RATE_LIMITED: the calls per minute, and after
+    # how many ms one may start (NONE: never).
+    guard: tuple[int, ...]
 
 
 class AccountView(NamedTuple):
@@ -137,6 +144,9 @@ class AccountView(NamedTuple):
     profile: str
     posted_n: int
     spend_by_day: tuple[tuple[str, int], ...]
+    calls_per_minute: int
+    caller_daily_limit: int
+    call_length_limit_ms: int
 
 
 class CallView(NamedTuple):

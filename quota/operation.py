@@ -57,6 +57,9 @@ class Load(NamedTuple):
     profile_version: int
     profile: str
     spend_by_day: tuple[tuple[str, int], ...]
+    calls_per_minute: int = NONE
+    caller_daily_limit: int = NONE
+    call_length_limit_ms: int = NONE
 
 
 class Apply(NamedTuple):
@@ -77,6 +80,9 @@ class Apply(NamedTuple):
     low_balance_threshold: int
     suspended: int
     profile: str
+    calls_per_minute: int = NONE
+    caller_daily_limit: int = NONE
+    call_length_limit_ms: int = NONE
 
 
 class Authorize(NamedTuple):
@@ -85,7 +91,9 @@ class Authorize(NamedTuple):
     `target` is what to reserve, `min_start` what must fit at least, `fee` the part of both that
     does not depend on time, `burn` the expected cost per second; all 0 when the call can cost
     nothing. `unknown_model` is 1 when the tariff does not price the model (then all are 0).
-    `profile_version` is the one the day and the tariff were taken from.
+    `profile_version` is the one the day and the tariff were taken from. `parties` is direction,
+    caller and callee with a NUL between them; the calls of one caller count together, but for
+    those of direction 2, outbound.
     """
 
     tenant: str

@@ -143,7 +143,7 @@ class ShardReader:
         """One step over a tenant's call ids: the next cursor (0 at the end) and those found."""
         async with self._connected() as client:
             next_cursor, found = await client.hscan(
-                key(self.shard, "calls"), cursor, match=f"{tenant}/[^!]*", count=count
+                key(self.shard, "calls"), cursor, match=f"{tenant}/[^!#]*", count=count
             )
         return int(next_cursor), [member.decode().partition("/")[2] for member in found]
 

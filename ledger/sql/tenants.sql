@@ -4,9 +4,10 @@ SELECT currency FROM tariffs WHERE name = $1 LIMIT 1
 -- name: insert_tenant
 INSERT INTO tenants (
     id, name, currency, tariff, time_zone, daily_cap_micros, credit_limit_micros,
-    concurrent_calls, call_cost_limit_micros, low_balance_threshold_micros, suspended
+    concurrent_calls, call_cost_limit_micros, low_balance_threshold_micros, calls_per_minute,
+    caller_daily_limit_micros, call_length_limit_ms, suspended
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 
 -- name: insert_installation_accounts
 INSERT INTO accounts (name, currency)
@@ -19,14 +20,16 @@ INSERT INTO accounts (name, tenant, currency, balance_micros) VALUES ('funds', $
 -- name: find_tenant
 SELECT id, name, currency, tariff, time_zone, next_time_zone, zone_starts_at, daily_cap_micros,
        credit_limit_micros, concurrent_calls, call_cost_limit_micros,
-       low_balance_threshold_micros, suspended, version, profile_version, created_at
+       low_balance_threshold_micros, calls_per_minute, caller_daily_limit_micros,
+       call_length_limit_ms, suspended, version, profile_version, created_at
 FROM tenants
 WHERE id = $1
 
 -- name: lock_tenant
 SELECT id, name, currency, tariff, time_zone, next_time_zone, zone_starts_at, daily_cap_micros,
        credit_limit_micros, concurrent_calls, call_cost_limit_micros,
-       low_balance_threshold_micros, suspended, version, profile_version, created_at
+       low_balance_threshold_micros, calls_per_minute, caller_daily_limit_micros,
+       call_length_limit_ms, suspended, version, profile_version, created_at
 FROM tenants
 WHERE id = $1
 FOR NO KEY UPDATE
@@ -34,7 +37,8 @@ FOR NO KEY UPDATE
 -- name: list_tenants
 SELECT id, name, currency, tariff, time_zone, next_time_zone, zone_starts_at, daily_cap_micros,
        credit_limit_micros, concurrent_calls, call_cost_limit_micros,
-       low_balance_threshold_micros, suspended, version, profile_version, created_at
+       low_balance_threshold_micros, calls_per_minute, caller_daily_limit_micros,
+       call_length_limit_ms, suspended, version, profile_version, created_at
 FROM tenants
 WHERE id > $2
 ORDER BY id
@@ -44,8 +48,9 @@ LIMIT $1
 UPDATE tenants
 SET name = $2, tariff = $3, time_zone = $4, next_time_zone = $5, zone_starts_at = $6,
     daily_cap_micros = $7, credit_limit_micros = $8, concurrent_calls = $9,
-    call_cost_limit_micros = $10, low_balance_threshold_micros = $11, suspended = $12,
-    version = $13, profile_version = $14
+    call_cost_limit_micros = $10, low_balance_threshold_micros = $11, calls_per_minute = $12,
+    caller_daily_limit_micros = $13, call_length_limit_ms = $14, suspended = $15, version = $16,
+    profile_version = $17
 WHERE id = $1
 
 -- name: raise_version
@@ -87,7 +92,8 @@ UPDATE tenant_changes SET applied = true WHERE tenant = $1 AND version <= $2 AND
 -- name: snapshot
 SELECT tenants.id, tenants.name, tenants.currency, tariff, time_zone, next_time_zone,
        zone_starts_at, daily_cap_micros, credit_limit_micros, concurrent_calls,
-       call_cost_limit_micros, low_balance_threshold_micros, suspended, version,
+       call_cost_limit_micros, low_balance_threshold_micros, calls_per_minute,
+       caller_daily_limit_micros, call_length_limit_ms, suspended, version,
        profile_version, created_at, balance_micros,
        (
            SELECT jsonb_object_agg(to_char(day, 'YYYYMMDD'), amount_micros)

@@ -1,21 +1,24 @@
 -- The form of operations: one letter a field, and nothing is decided on a field that is not what
 -- its letter says. (Comparisons with nan are false and nan % 1 is nan: it is no whole number.)
 --   t text, not empty   s any string   d day triple   p spend by day
---   a amount   l limit or NONE   b balance   w whole number   f 0 or 1   e elapsed or NONE
+--   a amount   l limit or NONE   m limit of a number or NONE   b balance   w whole number
+--   f 0 or 1   e elapsed or NONE
 --   x difference of balances   o outcome   v verdict
 
 local is_whole, is_day, prepare, wrong_field
 do
   local FORMS = {
-    [LOAD] = 'twballllfwtp', [APPLY] = 'twafallllfs', [AUTHORIZE] = 'ttwdssssaaaaffawsea',
-    [CHARGE] = 'ttwdssawsea', [SETTLE] = 'ttwdssawseassssoff', [END] = 'tt', [SWEEP] = 'tt',
-    [DEBIT] = 'ttassf', [CONFIRM] = 'tswav', [REPAIR] = 'twwxx', [LOOK_ACCOUNT] = 't',
-    [LOOK_CALL] = 'tt', [LOOK_GRANT] = 'ttwd',
+    [KIND.LOAD] = 'twballllfwtpmll', [KIND.APPLY] = 'twafallllfsmll',
+    [KIND.AUTHORIZE] = 'ttwdssssaaaaffawsea', [KIND.CHARGE] = 'ttwdssawsea',
+    [KIND.SETTLE] = 'ttwdssawseassssoff', [KIND.END] = 'tt', [KIND.SWEEP] = 'tt',
+    [KIND.DEBIT] = 'ttassf', [KIND.CONFIRM] = 'tswav', [KIND.REPAIR] = 'twwxx',
+    [KIND.LOOK_ACCOUNT] = 't', [KIND.LOOK_CALL] = 'tt', [KIND.LOOK_GRANT] = 'ttwd',
   }
   local RANGES = {
-    a = { 0, MAX_AMOUNT }, l = { NONE, MAX_AMOUNT }, b = { -MAX_BALANCE, MAX_BALANCE },
-    w = { 0, MAX_WHOLE }, f = { 0, 1 }, e = { NONE, MAX_AMOUNT },
-    x = { -2 * MAX_BALANCE, 2 * MAX_BALANCE }, o = { 0, 255 }, v = { 0, 2 },
+    a = { 0, MAX_AMOUNT }, l = { NONE, MAX_AMOUNT }, m = { NONE, MAX_COUNT },
+    b = { -MAX_BALANCE, MAX_BALANCE }, w = { 0, MAX_WHOLE }, f = { 0, 1 },
+    e = { NONE, MAX_AMOUNT }, x = { -2 * MAX_BALANCE, 2 * MAX_BALANCE }, o = { 0, 255 },
+    v = { 0, 2 },
   }
 
   function is_whole(value, lowest, highest)

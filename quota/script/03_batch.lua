@@ -1,25 +1,26 @@
 -- The batch: its header and operations, and every record that they touch, read once.
 
-local KEY_ACCOUNTS, KEY_CALLS, KEY_LEASES, KEY_OUTBOX, KEY_EPOCH
+local KEY
 local NOW, LEASE_MS, GRACE_MS, LATE_WINDOW_MS, RETENTION_MS
 local RESERVE_MS, LOW_WATER_MS, MIN_START_MS, MAX_OUTBOX, DATES, CHANNEL
 
 -- The records of a batch by name, false for those that are not there, and their names in order.
 local tenants, accounts, members, calls, scores
-local last_n, posted_n, leases, gone, entries, changes
+local last_n, posted_n, leases, gone, entries, changes, new_callers
 
 local announce, begin, read_state, member_of, is_date, today_of, append_entry
 do
   function begin(keys, header)
-    KEY_ACCOUNTS, KEY_CALLS, KEY_LEASES = keys[1], keys[2], keys[3]
-    KEY_OUTBOX, KEY_EPOCH = keys[4], keys[5]
+    KEY = {
+      ACCOUNTS = keys[1], CALLS = keys[2], LEASES = keys[3], OUTBOX = keys[4], EPOCH = keys[5],
+    }
     LEASE_MS, GRACE_MS, LATE_WINDOW_MS = header[2], header[3], header[4]
     RETENTION_MS, RESERVE_MS, LOW_WATER_MS = header[5], header[6], header[7]
     MIN_START_MS, MAX_OUTBOX, DATES, CHANNEL = header[8], header[9], header[10], header[11]
     local time = redis.call('TIME')
     NOW = time[1] * 1000 + floor(time[2] / 1000)
     tenants, accounts, members, calls, scores = {}, {}, {}, {}, {}
-    leases, gone, entries, changes = {}, {}, {}, {}
+    leases, gone, entries, changes, new_callers = {}, {}, {}, {}, {}
   end
 
   -- Notes that something outside a call has changed its fate; without a call: all of the tenant's.
@@ -29,7 +30,7 @@ do
 
   -- Returns the status of the shard, and its epoch when that is another than the caller's.
   function read_state(epoch)
-    local stored = redis.call('HMGET', KEY_EPOCH, 'epoch', 'n', 'posted', 'torn')
+    local stored = redis.call('HMGET', KEY.EPOCH, 'epoch', 'n', 'posted', 'torn')
     last_n, posted_n = tonumber(stored[2] or '0'), tonumber(stored[3] or '0')
     if stored[1] ~= epoch then
       return STATUS.OTHER_EPOCH, stored[1] or '0'

@@ -7,36 +7,51 @@
 
 local CORRUPTED = {}
 
-local read_records, pack_account, pack_call, sum_on, add_on, days_of
+local read_records, read_call, pack_account, pack_call, sum_on, add_on, days_of
 do
   -- suspended, dates, eight of money, concurrent calls, active calls, versions, what was sent
-  local ACCOUNT = '>B' .. 'Bc0i8I3c0' .. 'i8i8i8I5i6i6i6i6i6' .. 'I7I7BBBc0' .. 'I3c0'
+  local ACCOUNT = '>B' .. 'Bc0i8I3c0' .. 'i8i8i8I5i6i6i6i6i6' .. 'I7I7BBBc0' .. 'I3c0Bc0'
+  local GUARDED, GUARDED_LENGTH = '>i6i6i6I6I6', 30
   local RUNNING = '>B' .. 'Bc0I5I3c0' .. 'BI6I6i6I7I5I5I5I7I5I5I7' .. 'I3c0I3c0I3c0I3c0I3c0'
   local SETTLED_CALL = RUNNING .. 'I3c0I3c0BI7B'
   local DEBIT_RECORD = '>BI5I3c0I7B'
-  local FORMATS = { RUNNING, RUNNING, RUNNING, SETTLED_CALL, DEBIT_RECORD }
-  local ENDS = { CALL_END, CALL_END, CALL_END, SETTLED_END, DEBIT_END }
+  local CALLER_RECORD = '>B' .. 'Bc0i8I3c0' .. 'i8'
+  local FORMATS = { RUNNING, RUNNING, RUNNING, SETTLED_CALL, DEBIT_RECORD, CALLER_RECORD }
+  -- Where the length of the text stands when a record was read to its end: behind its fields.
+  local ACCOUNT_END = GUARDS + 1
+  local CALL_END, SETTLED_END = C_ASSISTANT + 1, C_CONFIRMED + 1
+  local DEBIT_END, CALLER_END = DEBIT.CONFIRMED + 1, CALLER_RESERVED + 1
+  local ENDS = { CALL_END, CALL_END, CALL_END, SETTLED_END, DEBIT_END, CALLER_END }
 
   function pack_account(a)
     local day, earlier, sent_on, profile = a[DAY], a[EARLIER_DAYS], a[CAP_SENT_ON], a[PROFILE]
+    local guards = a[GUARDS] and struct.pack(GUARDED, unpack(a[GUARDS], 1, GUARD.STARTS_AT)) or ''
     return struct.pack(
       ACCOUNT, a[SUSPENDED], #day, day, a[DAY_SUM], #earlier, earlier, a[BALANCE], a[RESERVED],
       a[UNPOSTED], a[CREDIT_LIMIT], a[DAILY_CAP], a[CALL_COST_LIMIT], a[LOW_THRESHOLD],
       a[CONCURRENT_CALLS], a[ACTIVE_CALLS], a[VERSION], a[PROFILE_VERSION], a[LOW_SENT],
-      a[EXHAUSTED_SENT], #sent_on, sent_on, #profile, profile
+      a[EXHAUSTED_SENT], #sent_on, sent_on, #profile, profile, #guards, guards
     )
   end
 
   local function pack_debit(r)
     return struct.pack(
-      DEBIT_RECORD, DEBITED, r[D_AMOUNT], #r[D_DIGEST], r[D_DIGEST], r[D_N], r[D_CONFIRMED]
+      DEBIT_RECORD, DEBITED, r[DEBIT.AMOUNT], #r[DEBIT.DIGEST], r[DEBIT.DIGEST], r[DEBIT.N],
+      r[DEBIT.CONFIRMED]
+    )
+  end
+
+  local function pack_caller(k)
+    local day, earlier = k[DAY], k[EARLIER_DAYS]
+    return struct.pack(
+      CALLER_RECORD, CALLER, #day, day, k[DAY_SUM], #earlier, earlier, k[CALLER_RESERVED]
     )
   end
 
   function pack_call(c)
     local state, day, earlier, usage, pin = c[C_STATE], c[DAY], c[EARLIER_DAYS], c[C_USAGE], c[C_PIN]
-    if state == DEBITED then
-      return pack_debit(c)
+    if state >= DEBITED then
+      return state == DEBITED and pack_debit(c) or pack_caller(c)
     end
     local model, parties, assistant = c[C_MODEL], c[C_PARTIES], c[C_ASSISTANT]
     local digest, times = c[C_DIGEST], c[C_TIMES]
@@ -82,11 +97,25 @@ do
     end
   end
 
-  local function read_account(tenant, packed)
-    accounts[tenant] = packed and unpack_record(ACCOUNT, ACCOUNT_END, packed)
+  -- Guards become a table of their own, which most accounts do not have.
+  local function with_guards(account)
+    local packed = account[GUARDS]
+    if packed == '' then
+      account[GUARDS] = false
+    elseif packed then
+      if #packed ~= GUARDED_LENGTH then
+        return CORRUPTED
+      end
+      account[GUARDS] = { struct.unpack(GUARDED, packed) }
+    end
+    return account
   end
 
-  local function read_call(member, packed)
+  local function read_account(tenant, packed)
+    accounts[tenant] = packed and with_guards(unpack_record(ACCOUNT, ACCOUNT_END, packed))
+  end
+
+  function read_call(member, packed)
     local state = packed and byte(packed)
     if state and FORMATS[state] then
       calls[member] = unpack_record(FORMATS[state], ENDS[state], packed)
@@ -100,9 +129,9 @@ do
   end
 
   function read_records(swept)
-    read_each('HMGET', KEY_ACCOUNTS, tenants, read_account)
-    read_each('HMGET', KEY_CALLS, members, read_call)
-    read_each('ZMSCORE', KEY_LEASES, swept, read_score)
+    read_each('HMGET', KEY.ACCOUNTS, tenants, read_account)
+    read_each('HMGET', KEY.CALLS, members, read_call)
+    read_each('ZMSCORE', KEY.LEASES, swept, read_score)
   end
 
   -- Pairs {date, sum} in the order of their first charge.
@@ -159,4 +188,12 @@ do
       add_on_other(record, date, amount, forgets)
     end
   end
+end
+
+local function copy_of(record)
+  local copy = {}
+  for i = 1, #record do
+    copy[i] = record[i]
+  end
+  return copy
 end

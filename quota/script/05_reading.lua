@@ -4,7 +4,9 @@
 
 local read_operations
 do
-  local IS_TIMELY = { [AUTHORIZE] = true, [CHARGE] = true, [SETTLE] = true, [LOOK_GRANT] = true }
+  local IS_TIMELY = {
+    [KIND.AUTHORIZE] = true, [KIND.CHARGE] = true, [KIND.SETTLE] = true, [KIND.LOOK_GRANT] = true,
+  }
   local CHARGE_ARRAY = 0x90 + 12
   -- The days that charges of this batch have named, by their packed text of the usual length.
   local DAY_LENGTH = 28
@@ -38,11 +40,11 @@ do
   local function need_records(op)
     local kind, tenant = op[1], op[2]
     need_account(tenant)
-    local keyed = kind >= AUTHORIZE and kind <= DEBIT or kind >= LOOK_CALL
-      or kind == CONFIRM and op[3] ~= ''
+    local keyed = kind >= KIND.AUTHORIZE and kind <= KIND.DEBIT or kind >= KIND.LOOK_CALL
+      or kind == KIND.CONFIRM and op[3] ~= ''
     if keyed then
       need_call(member_of(tenant, op[3]))
-      if kind == SWEEP then
+      if kind == KIND.SWEEP then
         swept[#swept + 1] = member_of(tenant, op[3])
       end
     end

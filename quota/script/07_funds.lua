@@ -25,6 +25,12 @@ local function room(account, call, today)
     least = other
   end
   other = call_room(account, call)
+  if other < least then
+    least = other
+  end
+  if call and call.caller then
+    other = callers.room(account, call.caller, today)
+  end
   return other < least and other or least
 end
 
@@ -38,6 +44,9 @@ end
 local function spend_today(account, call, amount, today)
   add_on(account, today[1], amount, true)
   add_on(call, today[1], amount)
+  if call.caller then
+    callers.spend(call.caller, amount, today[1])
+  end
 end
 
 local function charge_today(account, call, amount, today)
@@ -48,6 +57,9 @@ end
 local function hold(account, call, amount)
   account[RESERVED] = account[RESERVED] + amount
   call[C_RESERVED] = call[C_RESERVED] + amount
+  if call.caller then
+    callers.hold(call.caller, amount)
+  end
 end
 
 -- Charges a rise of the rated total; returns whether money moved.
@@ -126,12 +138,13 @@ local function is_ended(call)
 end
 
 local function is_refused(call)
-  return call[C_FLAGS] >= FLAG_REFUSED
+  return call[C_FLAGS] % FLAG_COUNTED >= FLAG_REFUSED
 end
 
 -- Whether the tenant's bounds no longer allow anything new: after a lowering or a suspension.
-local function is_bounded(account, today)
+local function is_bounded(account, call, today)
   return account[SUSPENDED] == 1 or available(account) < 0 or cap_room(account, today) < 0
+    or call.caller and callers.room(account, call.caller, today) < 0
 end
 
 local grant_of
@@ -145,8 +158,8 @@ do
   end
 
   -- Extends a reservation that is below the low-water mark; returns whether it stays short.
-  local function extend(account, call, today, pace, owed)
-    local missing = ceil_div(pace * RESERVE_MS, 1000) + owed - call[C_RESERVED]
+  local function extend(account, call, today, pace, owed, reserve_ms)
+    local missing = ceil_div(pace * reserve_ms, 1000) + owed - call[C_RESERVED]
     local add = min(missing, room(account, call, today))
     if add > 0 then
       hold(account, call, add)
@@ -161,20 +174,17 @@ do
     return call[C_RESERVED] == 0 and DIRECTIVE.HANG_UP or DIRECTIVE.FINISH, LEASE_MS
   end
 
-  -- What the call may do now: its directive, and how long its reservation lasts. With `extends` the
-  -- reservation is extended first; `short` says that an earlier step got less than it wanted.
-  function grant_of(account, call, today, extends, short)
-    if call[C_FLAGS] ~= 0 then
-      return DIRECTIVE.HANG_UP, 0
-    end
+  -- The grant by the call's money, for the time for which money is held and wanted.
+  local function grant_by_money(account, call, today, extends, short, reserve_ms, low_water_ms)
     local pace, owed = pace_of(call), outstanding(call)
     if pace == 0 then
       return grant_of_free(account, call)
     end
-    local bounded, low = is_bounded(account, today), ceil_div(pace * LOW_WATER_MS, 1000) + owed
+    local bounded = is_bounded(account, call, today)
+    local low = ceil_div(pace * low_water_ms, 1000) + owed
     -- What fits leaves no bound exceeded, so an extension changes nothing about `bounded`.
     if extends and not bounded and call[C_RESERVED] < low then
-      short = extend(account, call, today, pace, owed)
+      short = extend(account, call, today, pace, owed, reserve_ms)
     end
     local reserved = call[C_RESERVED]
     if reserved == 0 then
@@ -185,5 +195,36 @@ do
       directive = DIRECTIVE.FINISH
     end
     return directive, reserved > owed and floor((reserved - owed) * 1000 / pace) or 0
+  end
+
+  -- The same within the limit of the call's length, of which `ahead` ms are left: no more is held
+  -- than they need, and the stricter directive holds.
+  local function grant_within(account, call, today, extends, short, ahead)
+    if ahead == 0 then
+      return DIRECTIVE.HANG_UP, 0
+    end
+    local directive, left = grant_by_money(
+      account, call, today, extends, short, min(RESERVE_MS, ahead), min(LOW_WATER_MS, ahead)
+    )
+    if ahead <= LOW_WATER_MS then
+      directive = max(directive, DIRECTIVE.FINISH)
+    elseif ahead < RESERVE_MS then
+      directive = max(directive, DIRECTIVE.WARN)
+    end
+    return directive, min(left, ahead)
+  end
+
+  -- What the call may do now: its directive, and how long its reservation lasts. With `extends` the
+  -- reservation is extended first; `short` says that an earlier step got less than it wanted.
+  function grant_of(account, call, today, extends, short)
+    if call[C_FLAGS] % FLAG_COUNTED ~= 0 then
+      return DIRECTIVE.HANG_UP, 0
+    end
+    local guards = account[GUARDS]
+    local ahead = guards and length_left(guards, call)
+    if ahead then
+      return grant_within(account, call, today, extends, short, ahead)
+    end
+    return grant_by_money(account, call, today, extends, short, RESERVE_MS, LOW_WATER_MS)
   end
 end

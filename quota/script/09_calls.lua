@@ -1,18 +1,33 @@
 -- Operations on calls: authorize, charge, settle, end.
 
+local NOTHING = {}
+
 local authorize, charge, settle, end_call, look_grant, release, close, save
 do
   local function renew_lease(call)
     call[C_LEASE_UNTIL] = NOW + LEASE_MS
   end
 
-  -- What explains a refusal: available, held by others, cap, spent, end of the day.
-  local function explain(result, account, call, today)
+  -- What explains a refusal by a guard: the limit, and how far it is used.
+  local function explain_guard(reason, account, call, today, caller)
+    local guards = account[GUARDS]
+    if reason == REASON.CALLER_LIMIT then
+      local held = caller[CALLER_RESERVED] - (call and call[C_RESERVED] or 0)
+      return { guards[GUARD.CALLER_LIMIT], sum_on(caller, today[1]), held }
+    elseif reason == REASON.RATE_LIMITED then
+      return { guards[GUARD.PER_MINUTE], starts.wait(guards) }
+    end
+    return NOTHING
+  end
+
+  -- What explains a refusal: available, held by others, cap, spent, end of the day, the guard.
+  local function explain(result, reason, account, call, today, caller)
     result[15] = available(account)
     result[16] = account[RESERVED] - (call and call[C_RESERVED] or 0)
     result[17] = account[DAILY_CAP]
     result[18] = sum_on(account, today[1])
     result[19] = today[2]
+    result[23] = explain_guard(reason, account, call, today, caller)
     return result
   end
 
@@ -29,22 +44,22 @@ do
       CODE.OK, reason, directive, call[C_STATE], call[C_RESERVED], left, valid_ms(left), call[C_RATED],
       call[C_CHARGED], overrun_of(call), settled and call[C_N] or 0, call[C_PIN], call[C_USAGE],
       known, 0, 0, 0, 0, 0, settled and call[C_OUTCOME] or 0, settled and days_of(call) or {},
-      call[C_MODEL],
+      call[C_MODEL], NOTHING,
     }
   end
 
   -- A refusal that leaves no call behind.
-  local function answer_refusal(account, reason, today)
+  local function answer_refusal(account, reason, today, caller)
     local result = {
       CODE.OK, reason, DIRECTIVE.HANG_UP, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0, 0, 0, 0, {},
-      '',
+      '', NOTHING,
     }
-    return explain(result, account, nil, today)
+    return explain(result, reason, account, nil, today, caller)
   end
 
   local function answer_refused_call(account, call, reason, known, today)
     local result = answer(call, reason, known, DIRECTIVE.HANG_UP, 0)
-    return explain(result, account, call, today)
+    return explain(result, reason, account, call, today, call.caller)
   end
 
   local function new_call(op, parties, assistant, fee, burn, free_ms)
@@ -55,15 +70,21 @@ do
   end
 
   local function is_other_call(call, model, parties)
-    return call[C_STATE] == DEBITED or call[C_MODEL] ~= model or call[C_PARTIES] ~= parties
+    return call[C_STATE] >= DEBITED or call[C_MODEL] ~= model or call[C_PARTIES] ~= parties
   end
 
   function save(account, call)
     account[CHANGED], call[CHANGED] = true, true
   end
 
-  -- The first reason, in order of precedence, why funds or concurrency refuse a start.
-  local function funds_reason(account, call, op, today, others)
+  local function count_with_caller(account, tenant, call, today)
+    if account[GUARDS] or call[C_FLAGS] >= FLAG_COUNTED then
+      callers.join(account, tenant, call, today)
+    end
+  end
+
+  -- The first reason, in order of precedence, why funds or what runs already refuse a start.
+  local function funds_reason(account, call, op, today, others, caller)
     local target, min_start = op[10], op[11]
     if target > 0 then
       if available(account) < min_start then
@@ -76,12 +97,26 @@ do
     end
     if account[CONCURRENT_CALLS] ~= NONE and others >= account[CONCURRENT_CALLS] then
       return REASON.TOO_MANY_CONCURRENT_CALLS
+    elseif target > 0 and caller and callers.room(account, caller, today) < min_start then
+      return REASON.CALLER_LIMIT
     end
     return REASON.NONE
   end
 
+  -- What to reserve for a start: no more than the longest call may use, beyond its shortest start.
+  local function target_of(account, call, op)
+    local guards, target = account[GUARDS], op[10]
+    local ahead = guards and length_left(guards, call)
+    if not ahead then
+      return target
+    elseif ahead == 0 then
+      return 0
+    end
+    return min(target, max(op[11], op[12] + ceil_div(op[13] * ahead, 1000)))
+  end
+
   local function reserve_target(account, call, op, today)
-    local target = op[10]
+    local target = target_of(account, call, op)
     local add = max(0, min(target, room(account, call, today)))
     hold(account, call, add)
     return add < target
@@ -104,7 +139,7 @@ do
   -- Decides whether a call that has told its usage goes on; a refused one stays, with nothing held.
   local function decide_going_on(account, call, op, today, known)
     local reason = account[SUSPENDED] == 1 and REASON.TENANT_SUSPENDED
-      or funds_reason(account, call, op, today, account[ACTIVE_CALLS] - 1)
+      or funds_reason(account, call, op, today, account[ACTIVE_CALLS] - 1, call.caller)
     if reason ~= REASON.NONE then
       if not is_refused(call) then
         call[C_FLAGS] = call[C_FLAGS] + FLAG_REFUSED
@@ -128,6 +163,7 @@ do
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
     save(account, call)
+    count_with_caller(account, tenant, call, today)
     if has_usage then
       moved = select(2, report_authorize(op, account, call, today))
     end
@@ -162,6 +198,7 @@ do
 
   local function reopen(op, account, member, today)
     local tenant, call = op[2], open_call(op, account, member)
+    count_with_caller(account, tenant, call, today)
     call[C_STATE] = ACTIVE
     local _, moved = report_authorize(op, account, call, today)
     local result = decide_going_on(account, call, op, today, 0)
@@ -169,6 +206,25 @@ do
       note_crossings(account, tenant, pace_of(call), today)
     end
     return result
+  end
+
+  -- The same for a new call, which is one of the starts of its minute.
+  local function start_reason(account, op, today, caller)
+    local reason = funds_reason(account, nil, op, today, account[ACTIVE_CALLS], caller)
+    if reason == REASON.NONE and account[GUARDS] and starts.wait(account[GUARDS]) ~= 0 then
+      return REASON.RATE_LIMITED
+    end
+    return reason
+  end
+
+  local function start(op, account, member, today)
+    local call = open_call(op, account, member)
+    if account[GUARDS] then
+      starts.count(account[GUARDS])
+      callers.join(account, op[2], call, today)
+    end
+    local short = reserve_target(account, call, op, today)
+    return answer(call, REASON.NONE, 0, grant_of(account, call, today, false, short))
   end
 
   function authorize(op, account, today)
@@ -184,15 +240,14 @@ do
     if op[15] == 1 and op[14] == 0 then
       return reopen(op, account, member, today)
     end
+    local caller = callers.record_for(account, op[2], op[8])
     if reason == REASON.NONE then
-      reason = funds_reason(account, nil, op, today, account[ACTIVE_CALLS])
+      reason = start_reason(account, op, today, caller)
     end
     if reason ~= REASON.NONE then
-      return answer_refusal(account, reason, today)
+      return answer_refusal(account, reason, today, caller)
     end
-    call = open_call(op, account, member)
-    local short = reserve_target(account, call, op, today)
-    return answer(call, REASON.NONE, 0, grant_of(account, call, today, false, short))
+    return start(op, account, member, today)
   end
 
   -- The answer to a charge that was taken as it is: what the caller has said itself is left out.
@@ -216,6 +271,7 @@ do
     elseif call[C_PIN] ~= op[6] or call[C_MODEL] ~= op[7] then
       return refuse(CODE.PIN_MISMATCH, call[C_PIN], call[C_MODEL])
     end
+    count_with_caller(account, op[2], call, today)
     local usage = op[10]
     local lower, moved = take_report(
       account, call, op[8], op[9], usage, op[11], op[12], today
@@ -285,6 +341,7 @@ do
 
   local function settle_now(op, account, call, today)
     local tenant, total, weight, moved = op[2], op[8], op[9], false
+    count_with_caller(account, tenant, call, today)
     if op[18] == 1 and compare_report(call, total, weight) < 0 then
       moved = correct(op, account, call, today)
     else
@@ -325,29 +382,22 @@ do
     return answer(call, REASON.NONE, 0, DIRECTIVE.HANG_UP, 0)
   end
 
-  local function copy_of(record)
-    local copy = {}
-    for i = 1, #record do
-      copy[i] = record[i]
-    end
-    return copy
-  end
-
   -- What a heartbeat would answer now, on copies.
   function look_grant(op, account, today)
     local call = calls[member_of(op[2], op[3])]
-    if not call or call[C_STATE] == DEBITED then
+    if not call or call[C_STATE] >= DEBITED then
       return refuse(CODE.CALL_MISSING)
     elseif call[C_STATE] >= EXPIRED then
       return answer(call, REASON.NONE, 1, DIRECTIVE.HANG_UP, 0)
     end
     account, call = copy_of(account), copy_of(call)
+    callers.join(account, op[2], call, today, true)
     return answer(call, REASON.NONE, 1, grant_of(account, call, today, true, false))
   end
 
   function end_call(op, account)
     local call = calls[member_of(op[2], op[3])]
-    if not call or call[C_STATE] == DEBITED then
+    if not call or call[C_STATE] >= DEBITED then
       return refuse(CODE.CALL_MISSING)
     end
     if call[C_STATE] <= ACTIVE and not is_ended(call) then

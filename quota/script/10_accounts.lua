@@ -7,9 +7,10 @@ do
     if not accounts[tenant] then
       accounts[tenant] = {
         true, op[10], '', 0, '', op[4], 0, 0, op[5], op[6], op[7], op[9], op[8], 0, op[3], op[11],
-        0, 0, '', op[12],
+        0, 0, '', op[12], false,
       }
       local account = accounts[tenant]
+      set_guards(account, op[14], op[15], op[16])
       for i = 1, #op[13] do
         local date, amount = op[13][i][1], op[13][i][2]
         if is_date(date) then
@@ -55,6 +56,10 @@ do
     return after - before
   end
 
+  local function guard_of(account, guard)
+    return account[GUARDS] and account[GUARDS][guard] or NONE
+  end
+
   -- Tells running calls of new bounds.
   local function announce_bounds(account, op)
     local raised, lowered = op[4] > 0, false
@@ -66,6 +71,8 @@ do
       compare(rise_of(account[DAILY_CAP], op[7]))
       compare(rise_of(account[CALL_COST_LIMIT], op[8]))
       compare(account[SUSPENDED] - op[11])
+      compare(rise_of(guard_of(account, GUARD.CALLER_LIMIT), op[14]))
+      compare(rise_of(guard_of(account, GUARD.LENGTH_MS), op[15]))
     end
     if raised then
       announce(op[2], '', CHANGE.RAISED)
@@ -78,6 +85,7 @@ do
   local function apply_settings(account, op)
     account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT] = op[6], op[7], op[8]
     account[CONCURRENT_CALLS], account[LOW_THRESHOLD], account[SUSPENDED] = op[9], op[10], op[11]
+    set_guards(account, op[13], op[14], op[15])
   end
 
   function apply(op, account)
@@ -115,10 +123,10 @@ do
     local member = member_of(tenant, key)
     local record = calls[member]
     if record then
-      if record[D_AMOUNT] ~= amount or record[D_DIGEST] ~= op[5] then
+      if record[DEBIT.AMOUNT] ~= amount or record[DEBIT.DIGEST] ~= op[5] then
         return refuse(CODE.KEY_REUSED)
       end
-      return { CODE.OK, record[D_N], account[BALANCE] }
+      return { CODE.OK, record[DEBIT.N], account[BALANCE] }
     elseif available(account) < amount and not partial then
       return refuse(CODE.INSUFFICIENT)
     end
@@ -135,10 +143,14 @@ do
   end
 
   -- Takes a call's spend off the days that are still counted.
-  local function return_spend(account, call)
+  local function return_spend(account, tenant, call)
+    callers.find(tenant, call)
     for _, row in ipairs(days_of(call)) do
       if is_date(row[1]) then
         add_on(account, row[1], -row[2], true)
+        if call.caller then
+          callers.spend(call.caller, -row[2], row[1])
+        end
       end
     end
   end
@@ -147,8 +159,8 @@ do
     local member = member_of(tenant, key)
     local record = calls[member]
     if record and record ~= CORRUPTED then
-      local field = record[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
-      local number = record[C_STATE] == DEBITED and D_N or C_N
+      local field = record[C_STATE] == DEBITED and DEBIT.CONFIRMED or C_CONFIRMED
+      local number = record[C_STATE] == DEBITED and DEBIT.N or C_N
       if record[number] == n then
         record[field] = 1
         record[CHANGED] = true
@@ -175,7 +187,7 @@ do
         announce(tenant, '', CHANGE.RAISED)
         local call = calls[member_of(tenant, key)]
         if call and call ~= CORRUPTED and call[C_STATE] == SETTLED and call[C_N] == n then
-          return_spend(account, call)
+          return_spend(account, tenant, call)
         end
       end
       account[CHANGED] = true
@@ -210,13 +222,14 @@ do
       account[CREDIT_LIMIT], account[DAILY_CAP], account[CALL_COST_LIMIT],
       account[CONCURRENT_CALLS],
       account[LOW_THRESHOLD], account[SUSPENDED], account[VERSION], account[PROFILE_VERSION],
-      account[PROFILE], posted_n, spends,
+      account[PROFILE], posted_n, spends, guard_of(account, GUARD.PER_MINUTE),
+      guard_of(account, GUARD.CALLER_LIMIT), guard_of(account, GUARD.LENGTH_MS),
     }
   end
 
   function look_call(op)
     local call = calls[member_of(op[2], op[3])]
-    if not call or call[C_STATE] == DEBITED then
+    if not call or call[C_STATE] >= DEBITED then
       return refuse(CODE.CALL_MISSING)
     end
     local settled = call[C_STATE] == SETTLED
@@ -236,12 +249,13 @@ do
     return scores[member] or 0
   end
 
-  local function sweep_running(member, call, account)
+  local function sweep_running(tenant, member, call, account)
     local due = call[C_LEASE_UNTIL] + GRACE_MS
     if NOW < due then
       leases[member] = due
       return DEED.RESCHEDULED
     end
+    callers.find(tenant, call)
     release(account, call)
     call[C_STATE] = EXPIRED
     leases[member] = NOW + LATE_WINDOW_MS
@@ -249,12 +263,29 @@ do
     return DEED.EXPIRED
   end
 
+  local function forget(member)
+    calls[member], leases[member] = false, false
+    gone[#gone + 1] = member
+    return DEED.FORGOTTEN
+  end
+
+  -- A caller is forgotten when its calls hold nothing and cost nothing on a day that may be today.
+  local function sweep_caller(member, caller)
+    local counts = caller[CALLER_RESERVED] ~= 0
+    for _, day in ipairs(days_of(caller)) do
+      counts = counts or is_date(day[1]) and day[2] ~= 0
+    end
+    if not counts then
+      return forget(member)
+    end
+    leases[member] = NOW + CALLER_LOOK_MS
+    return DEED.RESCHEDULED
+  end
+
   local function sweep_done(member, call)
-    local confirmed = call[C_STATE] == DEBITED and D_CONFIRMED or C_CONFIRMED
+    local confirmed = call[C_STATE] == DEBITED and DEBIT.CONFIRMED or C_CONFIRMED
     if call[confirmed] == 1 and score_of(member) <= NOW then
-      calls[member], leases[member] = false, false
-      gone[#gone + 1] = member
-      return DEED.FORGOTTEN
+      return forget(member)
     end
     leases[member] = NOW + RETENTION_MS
     return DEED.RESCHEDULED
@@ -267,10 +298,12 @@ do
     if not call then
       leases[member] = false
       return { CODE.OK, DEED.FORGOTTEN }
+    elseif call[C_STATE] == CALLER then
+      return { CODE.OK, sweep_caller(member, call) }
     elseif call[C_STATE] >= SETTLED then
       return { CODE.OK, sweep_done(member, call) }
     elseif call[C_STATE] < EXPIRED then
-      return { CODE.OK, sweep_running(member, call, account) }
+      return { CODE.OK, sweep_running(tenant, member, call, account) }
     elseif score_of(member) > NOW then
       return { CODE.OK, DEED.RESCHEDULED }
     end

@@ -3,11 +3,12 @@
 local decide_all, write_all, tell_changes
 do
   local NEEDS_TODAY = {
-    [AUTHORIZE] = authorize, [SETTLE] = settle, [LOOK_GRANT] = look_grant,
+    [KIND.AUTHORIZE] = authorize, [KIND.SETTLE] = settle, [KIND.LOOK_GRANT] = look_grant,
   }
   local DECIDE = {
-    [LOAD] = load, [APPLY] = apply, [END] = end_call, [SWEEP] = sweep, [DEBIT] = debit,
-    [REPAIR] = repair, [LOOK_ACCOUNT] = look_account, [LOOK_CALL] = look_call,
+    [KIND.LOAD] = load, [KIND.APPLY] = apply, [KIND.END] = end_call, [KIND.SWEEP] = sweep,
+    [KIND.DEBIT] = debit, [KIND.REPAIR] = repair, [KIND.LOOK_ACCOUNT] = look_account,
+    [KIND.LOOK_CALL] = look_call,
   }
 
   local function is_corrupt(op, account)
@@ -17,9 +18,9 @@ do
 
   local function decide(op)
     local kind, account = op[1], accounts[op[2]]
-    if kind == CONFIRM then -- what the ledger has done is taken note of, whatever the record is like
+    if kind == KIND.CONFIRM then -- what the ledger has done is noted, whatever the record is like
       return confirm(op, account ~= CORRUPTED and account or nil)
-    elseif not account and kind ~= LOAD then
+    elseif not account and kind ~= KIND.LOAD then
       return refuse(CODE.NOT_LOADED)
     elseif is_corrupt(op, account) then
       return refuse(CODE.CORRUPT)
@@ -75,7 +76,7 @@ do
   local function begin_writes()
     if not writes_begun then
       writes_begun = true
-      redis.call('HSET', KEY_EPOCH, 'torn', '1')
+      redis.call('HSET', KEY.EPOCH, 'torn', '1')
     end
   end
 
@@ -104,11 +105,22 @@ do
   local function forget_calls()
     local flat = {}
     for i = 1, #gone do
-      if not calls[gone[i]] then
+      local record = calls[gone[i]]
+      if not record or not record[CHANGED] then
         flat[#flat + 1] = gone[i]
       end
     end
-    write_flat('HDEL', KEY_CALLS, flat)
+    write_flat('HDEL', KEY.CALLS, flat)
+  end
+
+  -- Callers that count something for the first time.
+  local function look_at_new_callers()
+    for i = 1, #new_callers do
+      local member = new_callers[i]
+      if calls[member] and calls[member][CHANGED] then
+        leases[member] = NOW + CALLER_LOOK_MS
+      end
+    end
   end
 
   local function write_leases()
@@ -121,30 +133,31 @@ do
         ended[#ended + 1] = member
       end
     end
-    write_flat('ZADD', KEY_LEASES, kept)
-    write_flat('ZREM', KEY_LEASES, ended)
+    write_flat('ZADD', KEY.LEASES, kept)
+    write_flat('ZREM', KEY.LEASES, ended)
   end
 
   local function write_outbox(posted_before)
     for i = 1, #entries do
       begin_writes()
-      redis.call('XADD', KEY_OUTBOX, string.format('%.0f-0', entries[i][1]), 'e', entries[i][2])
+      redis.call('XADD', KEY.OUTBOX, string.format('%.0f-0', entries[i][1]), 'e', entries[i][2])
     end
     if posted_n > posted_before then
       begin_writes()
-      redis.call('XTRIM', KEY_OUTBOX, 'MINID', string.format('%.0f-0', posted_n + 1))
+      redis.call('XTRIM', KEY.OUTBOX, 'MINID', string.format('%.0f-0', posted_n + 1))
     end
   end
 
   function write_all(posted_before)
     writes_begun = false
     write_outbox(posted_before)
-    write_records(KEY_ACCOUNTS, tenants, accounts, pack_account)
-    write_records(KEY_CALLS, members, calls, pack_call)
+    write_records(KEY.ACCOUNTS, tenants, accounts, pack_account)
+    write_records(KEY.CALLS, members, calls, pack_call)
     forget_calls()
+    look_at_new_callers()
     write_leases()
     if writes_begun then
-      redis.call('HSET', KEY_EPOCH, 'n', string.format('%.0f', last_n), 'posted',
+      redis.call('HSET', KEY.EPOCH, 'n', string.format('%.0f', last_n), 'posted',
         string.format('%.0f', posted_n), 'torn', '0')
     end
   end
@@ -169,8 +182,8 @@ local function decide_batch(keys, args)
     return cmsgpack.pack({ status, NOW, posted_n, last_n, epoch })
   end
   -- Reading by type also proves that no later write can meet a key of another type.
-  redis.call('ZCARD', KEY_LEASES)
-  redis.call('XLEN', KEY_OUTBOX)
+  redis.call('ZCARD', KEY.LEASES)
+  redis.call('XLEN', KEY.OUTBOX)
   local operations, wrong, swept = read_operations(body, operations_at)
   read_records(swept)
   local posted_before = posted_n

@@ -4,6 +4,7 @@ import re
 from zoneinfo import available_timezones
 
 from ledger.tariff import TARIFF_NAME_PATTERN
+from ledger.tenant import LIMIT_RANGES
 from server.errors import InvalidFields, Violation
 from server.fields import ID_MUST, is_id
 from tollgate.v1 import billing_pb2 as pb
@@ -13,13 +14,6 @@ MAX_TEXT = 200
 MAX_SCOPES = 100
 CURRENCY = re.compile(r"[A-Z]{3}")
 TARIFF_NAME = re.compile(TARIFF_NAME_PATTERN)
-LIMIT_RANGES = {
-    "daily_cap_micros": MAX_AMOUNT_MICROS,
-    "credit_limit_micros": MAX_AMOUNT_MICROS,
-    "concurrent_calls": 10**6,
-    "call_cost_limit_micros": MAX_AMOUNT_MICROS,
-    "low_balance_threshold_micros": MAX_AMOUNT_MICROS,
-}
 
 
 class Form:
@@ -50,10 +44,11 @@ class Form:
 
     def limits(self, limits: pb.Limits) -> None:
         """Every limit must be in its range."""
-        for name, highest in LIMIT_RANGES.items():
-            if not 0 <= getattr(limits, name) <= highest:
-                description = f"must be from 0 to {highest}"
-                self.wrong(f"tenant.limits.{name}", description, "LIMIT_OUT_OF_RANGE")
+        for field, value in limits.ListFields():
+            lowest, highest = LIMIT_RANGES[field.name]
+            if not lowest <= value <= highest:
+                description = f"must be from {lowest} to {highest}"
+                self.wrong(f"tenant.limits.{field.name}", description, "LIMIT_OUT_OF_RANGE")
 
     def tariff(self, field: str, value: str) -> None:
         """The field must be able to be a tariff's name."""

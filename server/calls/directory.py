@@ -104,6 +104,24 @@ def profile_of(tenant: Tenant) -> Profile:
     )
 
 
+class Guards(NamedTuple):
+    """A tenant's further limits, as the live store counts them; NONE for a limit it has not."""
+
+    calls_per_minute: int = NONE
+    caller_daily_limit: int = NONE
+    call_length_limit_ms: int = NONE
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> "Guards":
+        """The guards of a tenant as the ledger knows it."""
+        limits = tenant.limits
+        return cls(
+            _bound(limits.calls_per_minute),
+            _bound(limits.caller_daily_limit_micros),
+            _bound(limits.call_length_limit_ms),
+        )
+
+
 class Bounds(NamedTuple):
     """A tenant's limits as the live store counts them; NONE for a limit that it has not."""
 
@@ -146,6 +164,7 @@ def load_of(snapshot: TenantSnapshot) -> Load:
         tenant.profile_version,
         profile_of(tenant).pack(),
         snapshot.spend_by_day,
+        *Guards.of(tenant),
     )
 
 
@@ -156,4 +175,5 @@ def apply_of(tenant_id: str, change: Change) -> Apply:
         return Apply(tenant_id, change.version, change.credit_micros or 0, 0, *UNCHANGED, "")
     changed_profile = settings.profile_version == change.version
     profile = profile_of(settings).pack() if changed_profile else ""
-    return Apply(tenant_id, change.version, 0, 1, *Bounds.of(settings), profile)
+    bounds, guards = Bounds.of(settings), Guards.of(settings)
+    return Apply(tenant_id, change.version, 0, 1, *bounds, profile, *guards)

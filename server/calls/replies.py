@@ -54,6 +54,19 @@ def refusal(
     )
 
 
+def put_guard(the_refusal: pb.Refusal, guard: tuple[int, ...]) -> None:
+    """Tells the limit of the guard that refused, and how far it is used."""
+    if the_refusal.reason == pb.REFUSAL_REASON_CALLER_LIMIT:
+        limit, spent, reserved = guard
+        the_refusal.caller_daily_limit_micros = limit
+        the_refusal.caller_spent_today_micros = spent
+        the_refusal.caller_reserved_micros = reserved
+    elif the_refusal.reason == pb.REFUSAL_REASON_RATE_LIMITED:
+        the_refusal.calls_per_minute, retry_after_ms = guard
+        if retry_after_ms != NONE:
+            the_refusal.retry_after_ms = retry_after_ms
+
+
 def refused(the_refusal: pb.Refusal, state: int = 0) -> pb.AuthorizeResponse:
     """A REJECTED reply."""
     return pb.AuthorizeResponse(
@@ -75,6 +88,7 @@ def authorized(result: CallResult) -> pb.AuthorizeResponse:
             result.spend_today,
             result.day_end_ms,
         )
+        put_guard(the_refusal, result.guard)
         reply = refused(the_refusal, result.state)
     else:
         reply = pb.AuthorizeResponse(

@@ -51,6 +51,11 @@ def duration(text: str) -> int:
     return milliseconds
 
 
+def length(text: str) -> int:
+    """The milliseconds of a longest call, NO_LIMIT for "none". Raises typer.BadParameter."""
+    return NO_LIMIT if text == "none" else duration(text)
+
+
 def usage(given: list[str]) -> dict[str, int]:
     """Quantities by meter from "meter=quantity" texts; meters in ms take durations as well.
 

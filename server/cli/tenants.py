@@ -6,68 +6,26 @@ import typer
 
 from server.cli import parsing, printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
+from server.cli.limits import (
+    Cap,
+    Concurrent,
+    Credit,
+    Length,
+    LowBalance,
+    PerCall,
+    PerCaller,
+    PerMinute,
+    limit_facts,
+    message,
+    typed,
+)
 from server.cli.options import JsonOption, RequestId, TenantArgument, request_id_or_new
-from server.cli.parsing import NO_LIMIT
 from server.money import show
 from tollgate.v1 import billing_pb2 as pb
 from tollgate.v1 import common_pb2
 
 PAGE = 1000
-LIMITS = {
-    "daily_cap": ("daily_cap_micros", "daily cap"),
-    "credit_limit": ("credit_limit_micros", "credit limit"),
-    "concurrent_calls": ("concurrent_calls", "calls at once"),
-    "call_cost": ("call_cost_limit_micros", "cost per call"),
-    "low_balance": ("low_balance_threshold_micros", "warned below"),
-}
-
 app = typer.Typer(no_args_is_help=True, help="Create tenants, look at them, limit and credit them.")
-
-Cap = Annotated[
-    int | None,
-    typer.Option(
-        "--daily-cap",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The most that a day may cost, or none.",
-    ),
-]
-Credit = Annotated[
-    int | None,
-    typer.Option(
-        "--credit-limit",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="How far below zero the balance may go, or none.",
-    ),
-]
-Concurrent = Annotated[
-    int | None,
-    typer.Option(
-        "--concurrent-calls",
-        parser=parsing.count,
-        metavar="NUMBER",
-        help="The most calls at once, or none.",
-    ),
-]
-PerCall = Annotated[
-    int | None,
-    typer.Option(
-        "--call-cost",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The most that one call may cost, or none.",
-    ),
-]
-LowBalance = Annotated[
-    int | None,
-    typer.Option(
-        "--low-balance",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The balance to be warned below, or none.",
-    ),
-]
 
 
 @app.command()
@@ -82,18 +40,30 @@ def create(
     concurrent_calls: Concurrent = None,
     call_cost: PerCall = None,
     low_balance: LowBalance = None,
+    calls_per_minute: PerMinute = None,
+    caller_cost: PerCaller = None,
+    call_length: Length = None,
     request_id: RequestId = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
     """Create a tenant with a balance of zero."""
-    given = _given(daily_cap, credit_limit, concurrent_calls, call_cost, low_balance)
+    given = typed(
+        daily_cap=daily_cap,
+        credit_limit=credit_limit,
+        concurrent_calls=concurrent_calls,
+        call_cost=call_cost,
+        low_balance=low_balance,
+        calls_per_minute=calls_per_minute,
+        caller_cost=caller_cost,
+        call_length=call_length,
+    )
     tenant = pb.Tenant(
         tenant_id=tenant_id,
         name=name or tenant_id,
         currency=currency,
         time_zone=time_zone,
         tariff=tariff,
-        limits=_limits(given),
+        limits=message(given),
     )
     request = pb.CreateTenantRequest(request_id=request_id_or_new(request_id), tenant=tenant)
     with Connection(server) as connection:
@@ -118,7 +88,7 @@ def show_tenant(
     if json:
         printing.as_json(pb.GetTenantResponse(tenant=tenant), balance)
         return
-    printing.facts([*_identity(tenant), *_funds(balance), *_limit_facts(tenant)])
+    printing.facts([*_identity(tenant), *_funds(balance), *limit_facts(tenant)])
 
 
 @app.command("list")
@@ -145,6 +115,9 @@ def limits(
     concurrent_calls: Concurrent = None,
     call_cost: PerCall = None,
     low_balance: LowBalance = None,
+    calls_per_minute: PerMinute = None,
+    caller_cost: PerCaller = None,
+    call_length: Length = None,
     time_zone: Annotated[
         str | None, typer.Option(help="Whose midnight begins the day; from its next midnight on.")
     ] = None,
@@ -156,21 +129,30 @@ def limits(
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
     """Change limits; at once, for running calls too. Without options, show them."""
-    given = _given(daily_cap, credit_limit, concurrent_calls, call_cost, low_balance)
+    given = typed(
+        daily_cap=daily_cap,
+        credit_limit=credit_limit,
+        concurrent_calls=concurrent_calls,
+        call_cost=call_cost,
+        low_balance=low_balance,
+        calls_per_minute=calls_per_minute,
+        caller_cost=caller_cost,
+        call_length=call_length,
+    )
     plain = {"time_zone": time_zone, "tariff": tariff, "suspended": suspend}
     changed: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
     with Connection(server) as connection:
         if given or changed:
             request = pb.UpdateTenantRequest(
                 request_id=request_id_or_new(request_id),
-                tenant=pb.Tenant(tenant_id=tenant_id, limits=_limits(given), **changed),
+                tenant=pb.Tenant(tenant_id=tenant_id, limits=message(given), **changed),
             )
             request.update_mask.paths.extend([*changed, *(f"limits.{name}" for name in given)])
             tenant = connection.ask(connection.billing.UpdateTenant, request).tenant
         else:
             asked = pb.GetTenantRequest(tenant_id=tenant_id)
             tenant = connection.ask(connection.billing.GetTenant, asked).tenant
-    printing.facts([*_identity(tenant), *_limit_facts(tenant)])
+    printing.facts([*_identity(tenant), *limit_facts(tenant)])
 
 
 @app.command()
@@ -220,29 +202,6 @@ def _adjust(tenant_id: str, micros: int, reason: str, request_id: str | None, se
         f"{did} {show(abs(micros), currency)}. {tenant_id} has "
         f"{show(reply.balance_micros, currency)} now.{later}"
     )
-
-
-def _given(
-    daily_cap: int | None,
-    credit_limit: int | None,
-    concurrent_calls: int | None,
-    call_cost: int | None,
-    low_balance: int | None,
-) -> dict[str, int]:
-    """The limits that were given, by their field names; NO_LIMIT for none."""
-    typed = {
-        "daily_cap": daily_cap,
-        "credit_limit": credit_limit,
-        "concurrent_calls": concurrent_calls,
-        "call_cost": call_cost,
-        "low_balance": low_balance,
-    }
-    return {LIMITS[name][0]: value for name, value in typed.items() if value is not None}
-
-
-def _limits(given: dict[str, int]) -> pb.Limits:
-    present: dict[str, Any] = {name: each for name, each in given.items() if each != NO_LIMIT}
-    return pb.Limits(**present)
 
 
 def _all_tenants(connection: Connection) -> list[pb.Tenant]:
@@ -300,15 +259,3 @@ def _funds(balance: pb.GetBalanceResponse) -> list[tuple[str, str]]:
         ("day ends", printing.moment(balance, "resets_at")),
         ("not in the ledger yet", unposted),
     ]
-
-
-def _limit_facts(tenant: pb.Tenant) -> list[tuple[str, str]]:
-    rows = []
-    for name, label in LIMITS.values():
-        value = getattr(tenant.limits, name)
-        if name != "credit_limit_micros" and not tenant.limits.HasField(name):  # type: ignore[arg-type]
-            text = "none"
-        else:
-            text = str(value) if name == "concurrent_calls" else show(value, tenant.currency)
-        rows.append((label, text))
-    return rows

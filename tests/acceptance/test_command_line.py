@@ -94,11 +94,15 @@ def test_a_tenant_is_created_credited_limited_and_shown(terminal: Terminal) -> N
     assert shown.fact("time zone") == "Europe/Moscow"
     limited = terminal.run(
         *("tenant", "limits", "anvils", "--daily-cap", "none", "--concurrent-calls", "3"),
-        *("--call-cost", "0.5", "--suspend"),
+        *("--call-cost", "0.5", "--suspend", "--calls-per-minute", "30", "--caller-cost", "2"),
+        *("--call-length", "30m"),
     )
     assert limited.fact("daily cap") == "none"
     assert limited.fact("calls at once") == "3"
     assert limited.fact("cost per call") == "$0.50"
+    assert limited.fact("calls a minute") == "30"
+    assert limited.fact("cost per caller a day") == "$2.00"
+    assert limited.fact("longest call") == "1800 s"
     assert limited.fact("state") == "suspended"
     debited = terminal.run("tenant", "debit", "anvils", "2.500001")
     assert debited.out.startswith("Debited $2.500001. anvils has $139.999999 now.")

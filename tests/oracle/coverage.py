@@ -10,7 +10,7 @@ from quota.operation import Operation, Sweep
 from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry
 
 NEVER: frozenset[IntEnum] = frozenset(
-    {Code.OUT_OF_MEMORY, Reason.UNKNOWN_TENANT, Directive.REAUTHORIZE, State.DEBITED}
+    {Code.OUT_OF_MEMORY, Reason.UNKNOWN_TENANT, Directive.REAUTHORIZE, State.DEBITED, State.CALLER}
 )
 
 

@@ -11,6 +11,7 @@ BALANCES = frozenset({"balance"})
 SUMS = frozenset({"live", "difference"})  # of two balances, or between them
 LIMITS = frozenset(
     {"daily_cap", "call_cost_limit", "low_balance_threshold", "concurrent_calls", "elapsed_ms"}
+    | {"caller_daily_limit", "call_length_limit_ms"}
 )
 AMOUNTS = frozenset(
     {"credit_limit", "credit", "target", "min_start", "fee", "burn", "total", "amount", "free_ms"}
@@ -63,6 +64,7 @@ def rule(name: str) -> Callable[[object], bool]:
         (BALANCES, -MAX_BALANCE_MICROS, MAX_BALANCE_MICROS),
         (SUMS, -2 * MAX_BALANCE_MICROS, 2 * MAX_BALANCE_MICROS),
         (LIMITS, NONE, MAX_AMOUNT_MICROS),
+        ({"calls_per_minute"}, NONE, 10**6),
         (AMOUNTS, 0, MAX_AMOUNT_MICROS),
         (FLAGS, 0, 1),
         ({"outcome"}, 0, 255),

@@ -42,12 +42,18 @@ from quota.outbox import (
     UnreadableEntry,
 )
 from tests.oracle.form import rule
-from tests.oracle.records import Account, Call, Config
+from tests.oracle.guards import caller_of
+from tests.oracle.records import Account, Call, Caller, Config
 from tests.oracle.shard import INCOMPLETE, Key, OracleShard
 
 START_MS = 1_772_366_400_000  # 2026-03-01 12:00 UTC
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+
+
+# Few callers, so that calls of one meet; the last three: outbound, without a number, of no form.
+PARTIES = [b"1\x00+1555\x00+1", b"1\x00+1555\x00+2", b"0\x00+1777\x00+1"]
+PARTIES += [b"2\x00+1555\x00+1", b"1\x00\x00+1", b"\x03\xff"]
 
 
 class Batch(NamedTuple):
@@ -178,7 +184,7 @@ class Generator:
             call_id=f"call-{number}",
             model=pick(["omni", "mini"]),
             pin=pick(["tariff@1", "tariff@2"]),
-            parties=pick([b"\x01\x02", b"\x03\xff"]),
+            parties=pick(PARTIES),
             fee=fee,
             burn=burn,
             free_ms=pick([3_000, 3_000, 0]),
@@ -339,6 +345,7 @@ class Generator:
             profile_version=1,
             profile="UTC tariff@1",
             spend_by_day=self.random.choice([(), ((today, self._money(30)), ("20250101", 7))]),
+            **self._guards(),
         )
 
     def _apply(self) -> Apply:
@@ -359,7 +366,17 @@ class Generator:
             low_balance_threshold=self._limit(0.6, 200),
             suspended=int(self.random.random() < 0.15),
             profile=self._rarely(0.15, "Asia/Tokyo tariff@2", ""),
+            **self._guards(),
         )
+
+    def _guards(self) -> dict[str, int]:
+        if self.random.random() < 0.4:
+            return {}
+        return {
+            "calls_per_minute": self.random.choice([NONE, NONE, 0, 1, 1, 2, 7, 60]),
+            "caller_daily_limit": self._limit(0.6, 150),
+            "call_length_limit_ms": self.random.choice([NONE, NONE, 0, 4_001, 45_000, 200_000]),
+        }
 
     def _credit(self, account: Account | None) -> int:
         usual = self.random.choice([0, self._money(200)])
@@ -422,7 +439,15 @@ class Generator:
         rooms = [account.available, account.call_cost_limit]
         if account.daily_cap != NONE:
             rooms.append(account.daily_cap - self._spent(line.tenant) - account.reserved)
-        return rooms
+        return rooms + self._caller_rooms(line, account)
+
+    def _caller_rooms(self, line: Line, account: Account) -> list[int]:
+        number = caller_of(line.parties)
+        caller = self.oracle.callers.kept.get((line.tenant, f"#{number}"), Caller())
+        if number is None or account.caller_daily_limit == NONE:
+            return []
+        today = day_at(self.now_ms, self.zones[line.tenant]).day
+        return [account.caller_daily_limit - caller.spend.get(today, 0) - caller.reserved]
 
     def _spent(self, tenant: str) -> int:
         today = day_at(self.now_ms, self.zones[tenant]).day
@@ -443,7 +468,7 @@ class Generator:
         if account.daily_cap != NONE:
             left = account.daily_cap - self._spent(line.tenant)
             rises += [left, left - shortest]
-        return rises
+        return rises + [call.reserved + each for each in self._caller_rooms(line, account)]
 
     def _usage(self, line: Line) -> tuple[int, int, bytes]:
         """Total, weight and usage: rising, equal, falling, or only one of both numbers moving."""

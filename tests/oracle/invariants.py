@@ -1,8 +1,11 @@
 """What must hold of an oracle's shard after every batch."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from quota.decision import State
+from quota.operation import NONE
+from tests.oracle.guards import MINUTE_MS, caller_of
 from tests.oracle.records import Account, Call, Debit
 from tests.oracle.shard import Key, OracleShard
 
@@ -12,6 +15,7 @@ def invariants(shard: OracleShard) -> list[str]:
     broken = list(shard.breaches)
     for tenant, account in shard.accounts.items():
         broken += _account_invariants(shard, tenant, account)
+        broken += _guard_invariants(shard, tenant, account)
     for key, record in shard.records.items():
         if key not in shard.leases:
             broken.append(f"{key} has no lease entry")
@@ -37,6 +41,27 @@ def _account_invariants(shard: OracleShard, tenant: str, account: Account) -> It
     for name, (held, counted) in expected.items():
         if held != counted:
             yield f"{tenant}: {name} is {held}, counted {counted}"
+
+
+def _guard_invariants(shard: OracleShard, tenant: str, account: Account) -> Iterable[str]:
+    """A caller holds what its calls hold; no stretch of time has more starts than the limit."""
+    held: dict[Key, int] = {}
+    for key, record in shard.records.items():
+        if isinstance(record, Call) and record.joined and key[0] == tenant:
+            caller = (tenant, f"#{caller_of(record.parties)}")
+            held[caller] = held.get(caller, 0) + record.reserved
+    callers = {
+        key: caller.reserved for key, caller in shard.callers.kept.items() if key[0] == tenant
+    }
+    for key in held.keys() | callers.keys():
+        if held.get(key, 0) != callers.get(key, 0):
+            yield f"{key} holds {callers.get(key, 0)}, its calls {held.get(key, 0)}"
+    starts = shard.starts.get(tenant, [])
+    if account.calls_per_minute != NONE and starts:
+        for count, at_ms in enumerate(reversed(starts), start=1):
+            passed_ms = starts[-1] - at_ms
+            if count > account.calls_per_minute * Fraction(MINUTE_MS + passed_ms, MINUTE_MS):
+                yield f"{tenant}: {count} calls started within {passed_ms} ms"
 
 
 def _call_invariants(key: Key, call: Call) -> Iterable[str]:

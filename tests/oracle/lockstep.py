@@ -98,12 +98,24 @@ def _compare_stored(oracle: OracleShard, real: RealShard) -> Difference | None:
         "leases": (oracle.leases, stored.leases),
         "outbox": (oracle.outbox, stored.outbox),
         "n and posted": ((oracle.n, oracle.posted), stored.numbers),
-        "records": (set(oracle.records), stored.records),
+        "records": (set(oracle.records) | set(oracle.callers.kept), stored.records),
+        "callers": (
+            {
+                key: _counted(oracle, each.reserved, each.spend)
+                for key, each in oracle.callers.kept.items()
+            },
+            {key: _counted(oracle, *each) for key, each in stored.callers.items()},
+        ),
     }
     for name, (expected, got) in pairs.items():
         if expected != got:
             return Difference(name, expected, got)
     return None
+
+
+def _counted(oracle: OracleShard, reserved: int, spend: dict[str, int]) -> tuple[int, ...]:
+    """What counts of a caller on the days that may be today."""
+    return (reserved, *(spend.get(day, 0) for day in oracle.dates))
 
 
 def shrink(history: History, fails: Callable[[History], bool]) -> History:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgpack
 from redis import Redis
 
 from quota import batch, keys, script
@@ -87,7 +88,7 @@ class RealShard:
         pipeline.zrange(keys.key(0, "leases"), 0, -1, withscores=True)
         pipeline.xrange(keys.key(0, "outbox"))
         pipeline.hgetall(keys.key(0, "epoch"))
-        pipeline.hkeys(keys.key(0, "calls"))
+        pipeline.hgetall(keys.key(0, "calls"))
         leases, outbox, epoch, calls = pipeline.execute()
         return Stored(
             leases={_key(member): int(score) for member, score in leases},
@@ -95,6 +96,11 @@ class RealShard:
             numbers=(int(epoch[b"n"]), int(epoch[b"posted"])),
             torn=epoch.get(b"torn", b"").decode(),
             records={_key(member) for member in calls},
+            callers={
+                _key(member): _caller(packed)
+                for member, packed in calls.items()
+                if _key(member)[1].startswith("#")
+            },
         )
 
 
@@ -108,17 +114,35 @@ class Stored:
         numbers: tuple[int, int],
         torn: str,
         records: set[Key],
+        callers: dict[Key, tuple[int, dict[str, int]]],
     ) -> None:
         self.leases = leases
         self.outbox = outbox
         self.numbers = numbers
         self.torn = torn
         self.records = records
+        self.callers = callers
 
 
 def _key(member: bytes) -> Key:
     tenant, _, rest = member.decode().partition("/")
     return tenant, rest
+
+
+def _caller(packed: bytes) -> tuple[int, dict[str, int]]:
+    """What a caller's calls hold, and what they were charged by day."""
+    days: dict[str, int] = {}
+    length, at = packed[1], 2
+    day, at = packed[at : at + length].decode(), at + length
+    amount, at = int.from_bytes(packed[at : at + 8], "big", signed=True), at + 8
+    earlier, at = int.from_bytes(packed[at : at + 3], "big"), at + 3
+    if earlier:
+        days = {
+            day.decode(): sum_ for day, sum_ in msgpack.unpackb(packed[at : at + earlier], raw=True)
+        }
+    if day:
+        days[day] = amount
+    return int.from_bytes(packed[at + earlier :], "big", signed=True), days
 
 
 def _entry(stream_id: bytes, fields: dict[bytes, bytes]) -> OutboxEntry:

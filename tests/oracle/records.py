@@ -1,6 +1,7 @@
 """What a shard keeps, as plain mutable records: accounts, calls and debits."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NamedTuple
 
 from quota.decision import Reason, State
@@ -40,6 +41,11 @@ class Account:
     low_sent: bool = False
     exhausted_sent: bool = False
     cap_sent_on: str = ""
+    calls_per_minute: int = NONE
+    caller_daily_limit: int = NONE
+    call_length_limit_ms: int = NONE
+    starts: Fraction = Fraction(0)  # of the last minute, as of `starts_at_ms`
+    starts_at_ms: int = 0
 
     @property
     def available(self) -> int:
@@ -73,6 +79,7 @@ class Call:
     spend_by_day: dict[str, int] = field(default_factory=dict)
     ended: bool = False
     refused: Reason = Reason.NONE
+    joined: bool = False  # it counts with its caller
     digest: bytes = b""
     times: bytes = b""
     outcome: int = 0
@@ -94,3 +101,27 @@ class Debit:
     digest: bytes
     n: int
     confirmed: bool = False
+
+
+@dataclass
+class Caller:
+    """What the calls of one caller hold and were charged by day, once one of them joined."""
+
+    reserved: int = 0
+    spend: dict[str, int] = field(default_factory=dict)
+    changed: bool = False
+
+    def hold(self, amount: int) -> None:
+        """Adds to what is held; a negative amount gives back."""
+        self.reserved += amount
+        self.changed = self.changed or amount != 0
+
+    def pay(self, day: str, amount: int) -> None:
+        """Adds to what was charged on a day; a negative amount gives back."""
+        if amount:
+            self.spend[day] = self.spend.get(day, 0) + amount
+            self.changed = True
+
+    def copy(self) -> "Caller":
+        """Another one with the same numbers."""
+        return Caller(self.reserved, dict(self.spend))

@@ -6,13 +6,12 @@ nothing of Redis, packing or the script; whatever both sides answer alike is rig
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from quota.batch import Result, Simple
 from quota.decision import (
-    AccountView,
     CallResult,
-    CallView,
     Code,
     Directive,
     Event,
@@ -41,11 +40,14 @@ from quota.operation import (
     Sweep,
     Verdict,
 )
-from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry, SettledEntry
+from quota.outbox import CrossingEntry, DebitedEntry, OutboxEntry
+from tests.oracle.callers import Callers
 from tests.oracle.form import bad_field
+from tests.oracle.guards import count_start, recent_starts, starts_wait_ms
 from tests.oracle.records import Account, Call, Config
 from tests.oracle.records import Debit as DebitRecord
-from tests.oracle.till import Till
+from tests.oracle.till import UNBOUNDED, Till, ceil_div
+from tests.oracle.views import account_view, call_view, days_of, settled_entry
 
 Record = Call | DebitRecord
 Key = tuple[str, str]  # tenant; call id or debit key
@@ -59,6 +61,9 @@ SETTINGS = (
     "concurrent_calls",
     "low_balance_threshold",
     "suspended",
+    "calls_per_minute",
+    "caller_daily_limit",
+    "call_length_limit_ms",
 )
 
 
@@ -83,6 +88,8 @@ class OracleShard:
         self.dates: tuple[str, ...] = ()
         self.accounts: dict[str, Account] = {}
         self.records: dict[Key, Record] = {}
+        self.callers = Callers()
+        self.starts: dict[str, list[int]] = {}  # when calls started under the limit that holds
         self.leases: dict[Key, int] = {}
         self.spend: dict[str, dict[str, int]] = {}
         self.outbox: list[OutboxEntry] = []
@@ -117,7 +124,10 @@ class OracleShard:
 
     def _decide(self, operation: Operation) -> Result:
         before = self._bounds(operation)
+        self.callers.begin()
         result = self._unfit(operation) or self._deeds[type(operation)](operation)
+        for key in self.callers.keep():
+            self.leases[key] = self.now_ms + DAY_MS
         self._watch_bounds(operation, before)
         return result
 
@@ -177,7 +187,8 @@ class OracleShard:
     def _till(self, operation: Timely, call: Call) -> Till:
         tenant, today = operation.tenant, self._today(operation.day)
         account = self.accounts[tenant]
-        return Till(self.config, account, call, today, self._spent(tenant, today))
+        caller = self.callers.joined(tenant, call)
+        return Till(self.config, account, call, today, self._spent(tenant, today), caller)
 
     # The tenant
 
@@ -195,6 +206,9 @@ class OracleShard:
             version=operation.version,
             profile_version=operation.profile_version,
             profile=operation.profile,
+            calls_per_minute=operation.calls_per_minute,
+            caller_daily_limit=operation.caller_daily_limit,
+            call_length_limit_ms=operation.call_length_limit_ms,
         )
         for day, micros in operation.spend_by_day:
             if day in self.dates:
@@ -215,6 +229,7 @@ class OracleShard:
         account.version = operation.version
         before = replace(account)
         if operation.has_settings:
+            self._keep_starts(operation, account)
             for name in SETTINGS:
                 setattr(account, name, getattr(operation, name))
         if operation.profile:
@@ -222,6 +237,14 @@ class OracleShard:
         self._rearm(account, operation.credit > 0, before)
         self._lift(operation.tenant, account, before.daily_cap)
         return DONE
+
+    def _keep_starts(self, operation: Apply, account: Account) -> None:
+        """Starts that were counted stay when another limit takes over."""
+        limits = (account.calls_per_minute, operation.calls_per_minute)
+        account.starts = recent_starts(account, self.now_ms) if NONE not in limits else Fraction(0)
+        account.starts_at_ms = self.now_ms
+        if limits[0] != limits[1]:
+            self.starts.pop(operation.tenant, None)
 
     @staticmethod
     def _rearm(account: Account, credited: bool, before: Account) -> None:
@@ -281,6 +304,7 @@ class OracleShard:
 
     def _authorize_again(self, operation: Authorize, call: Call) -> Result:
         till = self._till(operation, call)
+        self.callers.join(operation.tenant, till)
         if operation.has_usage:
             self._report(operation, till)
         if call.state is State.EXPIRED:
@@ -303,12 +327,19 @@ class OracleShard:
             return self._turn_away(operation, self._closed_to_all(operation))
         if operation.has_usage:
             self._open(operation, call, State.ACTIVE)
+            self.callers.join(operation.tenant, till)
             self._report(operation, till)
             return self._reserve_or_refuse(operation, till, known=0)
+        till.caller = self.callers.open_to(operation.tenant, operation.parties, till.account)
         reason = self._refusal(operation, till, others=till.account.active_calls)
+        if not reason and starts_wait_ms(till.account, self.now_ms):
+            reason = Reason.RATE_LIMITED
         if reason:
             return self._turn_away(operation, reason)
         self._open(operation, call, State.AUTHORIZED)
+        count_start(till.account, self.now_ms)
+        self.starts.setdefault(operation.tenant, []).append(self.now_ms)
+        self.callers.join(operation.tenant, till)
         short = self._reserve(operation, till)
         return self._answer(operation, call, short=short)
 
@@ -361,13 +392,32 @@ class OracleShard:
                 return Reason.CALL_COST_LIMIT
         if NONE < account.concurrent_calls <= others:
             return Reason.TOO_MANY_CONCURRENT_CALLS
+        if operation.target > 0 and till.caller_room < least:
+            return Reason.CALLER_LIMIT
         return Reason.NONE
 
     @staticmethod
     def _reserve(operation: Authorize, till: Till) -> bool:
-        amount = max(0, min(operation.target, till.room))
+        target, ahead_ms = operation.target, till.ahead_ms
+        longest = operation.fee + ceil_div(operation.burn * ahead_ms, 1000)
+        if ahead_ms < UNBOUNDED:
+            target = min(target, max(operation.min_start, longest)) if ahead_ms else 0
+        amount = max(0, min(target, till.room))
         till.hold(amount)
-        return amount < operation.target
+        return amount < target
+
+    def _guard(self, operation: Timely | End, reason: Reason, call: Call | None) -> tuple[int, ...]:
+        """What explains a refusal by a guard."""
+        account = self.accounts[operation.tenant]
+        if reason is Reason.RATE_LIMITED:
+            return account.calls_per_minute, starts_wait_ms(account, self.now_ms)
+        if reason is not Reason.CALLER_LIMIT or not isinstance(operation, Authorize):
+            return ()
+        caller = self.callers.open_to(operation.tenant, operation.parties, account)
+        assert caller is not None
+        spent = caller.spend.get(self._today(operation.day), 0)
+        held = caller.reserved - (call.reserved if call else 0)
+        return account.caller_daily_limit, spent, held
 
     def _turn_away(self, operation: Authorize, reason: Reason) -> Result:
         """Refuses without a trace."""
@@ -396,6 +446,7 @@ class OracleShard:
             outcome=0,
             spend_by_day=(),
             model="",
+            guard=self._guard(operation, reason, None),
         )
 
     # Charge, Settle, End
@@ -410,6 +461,7 @@ class OracleShard:
         if (call.pin, call.model) != (operation.pin, operation.model):
             return no(Code.PIN_MISMATCH, call.pin, call.model)
         known = int(till.is_lower(operation.total, operation.weight))
+        self.callers.join(operation.tenant, till)
         self._report(operation, till)
         if call.state is State.EXPIRED:
             return self._answer(operation, call, known=known)
@@ -437,6 +489,7 @@ class OracleShard:
 
     def _settle_open(self, operation: Settle, till: Till) -> Result:
         call = till.call
+        self.callers.join(operation.tenant, till)
         lower = till.is_lower(operation.total, operation.weight)
         if lower and operation.corrects_usage:
             self._report(operation, till, corrects=True)
@@ -474,6 +527,9 @@ class OracleShard:
     def _release(self, tenant: str, call: Call) -> None:
         account = self.accounts[tenant]
         account.reserved -= call.reserved
+        caller = self.callers.joined(tenant, call)
+        if caller is not None:
+            caller.hold(-call.reserved)
         call.reserved = 0
         if call.counted:
             account.active_calls -= 1
@@ -485,7 +541,7 @@ class OracleShard:
         call.outcome = outcome
         self.n += 1
         call.n = self.n
-        self.outbox.append(self._settled_entry(key, call))
+        self.outbox.append(settled_entry(key, call, self.now_ms))
         self.records[key] = call
         self.leases[key] = self.now_ms + self.config.retention_ms
 
@@ -494,6 +550,8 @@ class OracleShard:
     def _sweep(self, operation: Sweep) -> Result:
         key = self._key(operation)
         record = self.records.get(key)
+        if key in self.callers.kept:
+            return Simple(Code.OK, self._sweep_caller(key))
         if record is None:
             self.leases.pop(key, None)
             return Simple(Code.OK, SweepDeed.FORGOTTEN)
@@ -502,6 +560,13 @@ class OracleShard:
         if record.state is State.EXPIRED:
             return Simple(Code.OK, self._sweep_expired(key, record))
         return Simple(Code.OK, self._sweep_open(key, record))
+
+    def _sweep_caller(self, key: Key) -> SweepDeed:
+        if self.callers.counts(key, self.dates):
+            self.leases[key] = self.now_ms + DAY_MS
+            return SweepDeed.RESCHEDULED
+        del self.callers.kept[key], self.leases[key]
+        return SweepDeed.FORGOTTEN
 
     def _sweep_open(self, key: Key, call: Call) -> SweepDeed:
         due_ms = call.lease_until_ms + self.config.grace_ms
@@ -600,31 +665,11 @@ class OracleShard:
             if day in self.dates and micros:
                 spent = self.spend.setdefault(day, {})
                 spent[tenant] = spent.get(tenant, 0) - micros
+                caller = self.callers.joined(tenant, call)
+                if caller is not None:
+                    caller.pay(day, -micros)
 
     # The outbox
-
-    def _settled_entry(self, key: Key, call: Call) -> SettledEntry:
-        return SettledEntry(
-            n=call.n,
-            tenant=key[0],
-            call_id=key[1],
-            settled_at_ms=self.now_ms,
-            pin=call.pin,
-            model=call.model,
-            parties=call.parties,
-            assistant_id=call.assistant_id,
-            authorized_at_ms=call.authorized_at_ms,
-            elapsed_ms=call.elapsed_ms,
-            rated=call.rated,
-            charged=call.charged,
-            overrun=call.overrun,
-            usage=call.usage,
-            free_ms=call.free_ms,
-            spend_by_day=_days(call),
-            digest=call.digest,
-            times=call.times,
-            outcome=call.outcome,
-        )
 
     def _write_crossing(self, tenant: str, event: Event, value: int, line: int) -> None:
         self.n += 1
@@ -662,7 +707,8 @@ class OracleShard:
         day = None if isinstance(operation, End) else operation.day
         today = self._today(day) if day else ""
         spent = self._spent(operation.tenant, today)
-        till = Till(self.config, account, call, today, spent)
+        caller = self.callers.joined(operation.tenant, call)
+        till = Till(self.config, account, call, today, spent, caller)
         hang_up = reason or isinstance(operation, End)
         directive = Directive.HANG_UP if hang_up else till.directive(short)
         left_ms = 0 if directive is Directive.HANG_UP else till.left_ms
@@ -687,59 +733,19 @@ class OracleShard:
             spend_today=spent if reason else 0,
             day_end_ms=self._day_end_ms(day) if reason and day else 0,
             outcome=call.outcome,
-            spend_by_day=_days(call) if call.state is State.SETTLED else (),
+            spend_by_day=days_of(call) if call.state is State.SETTLED else (),
             model=call.model,
+            guard=self._guard(operation, reason, call) if reason else (),
         )
 
     def _look_account(self, operation: LookAccount) -> Result:
-        account = self.accounts[operation.tenant]
-        return AccountView(
-            code=Code.OK,
-            balance=account.balance,
-            unposted=account.unposted,
-            reserved=account.reserved,
-            active_calls=account.active_calls,
-            credit_limit=account.credit_limit,
-            daily_cap=account.daily_cap,
-            call_cost_limit=account.call_cost_limit,
-            concurrent_calls=account.concurrent_calls,
-            low_balance_threshold=account.low_balance_threshold,
-            suspended=account.suspended,
-            version=account.version,
-            profile_version=account.profile_version,
-            profile=account.profile,
-            posted_n=self.posted,
-            spend_by_day=tuple(
-                (day, self._spent(operation.tenant, day))
-                for day in self.dates
-                if self._spent(operation.tenant, day)
-            ),
-        )
+        tenant = operation.tenant
+        spend = [(day, self._spent(tenant, day)) for day in self.dates]
+        return account_view(self.accounts[tenant], spend, self.posted)
 
     def _look_call(self, operation: LookCall) -> Result:
         call = self._call(operation)
-        if call is None:
-            return no(Code.CALL_MISSING)
-        return CallView(
-            code=Code.OK,
-            state=call.state,
-            pin=call.pin,
-            model=call.model,
-            parties=call.parties,
-            assistant_id=call.assistant_id,
-            authorized_at_ms=call.authorized_at_ms,
-            lease_until_ms=call.lease_until_ms,
-            elapsed_ms=call.elapsed_ms,
-            reserved=call.reserved,
-            rated=call.rated,
-            charged=call.charged,
-            overrun=call.overrun,
-            usage=call.usage,
-            spend_by_day=_days(call),
-            times=call.times,
-            outcome=call.outcome,
-            n=call.n,
-        )
+        return no(Code.CALL_MISSING) if call is None else call_view(call)
 
     def _look_grant(self, operation: LookGrant) -> Result:
         """A heartbeat on copies."""
@@ -751,34 +757,38 @@ class OracleShard:
         account = self.accounts[operation.tenant]
         self.accounts[operation.tenant], call = replace(account), replace(call)
         try:
-            short = False if call.refused else self._till(operation, call).extend()
+            self.callers.copy()
+            till = self._till(operation, call)
+            self.callers.join(operation.tenant, till)
+            short = False if call.refused else till.extend()
             return self._answer(operation, call, short=short, known=1)
         finally:
             self.accounts[operation.tenant] = account
+            self.callers.begin()
 
     # What must hold
 
-    def _bounds(self, operation: Operation) -> tuple[int, int]:
-        """Available and cap room as of the tenant's running day, never above 0."""
+    def _bounds(self, operation: Operation) -> tuple[int, ...]:
+        """Available, cap room and callers' rooms as of the tenant's running day, never above 0."""
         tenant = operation.tenant
         account = self.accounts.get(tenant) if isinstance(tenant, str) else None
         if account is None:
-            return 0, 0
+            return 0, 0, 0
         today = self._last_today.get(tenant, "")
         if isinstance(operation, Authorize | Charge | Settle) and bad_field(operation) is None:
             today = self._last_today[tenant] = self._today(operation.day)
         held = self._spent(tenant, today) + account.reserved
         cap_room = 0 if account.daily_cap == NONE else account.daily_cap - held
-        return min(0, account.available), min(0, cap_room)
+        return (
+            min(0, account.available),
+            min(0, cap_room),
+            self.callers.bound(tenant, account, today),
+        )
 
-    def _watch_bounds(self, operation: Operation, before: tuple[int, int]) -> None:
+    def _watch_bounds(self, operation: Operation, before: tuple[int, ...]) -> None:
         """Only a lowering, a repair or a load may break a bound, or break it further."""
-        if isinstance(operation, Apply | Repair | Load):
+        if isinstance(operation, Apply | Repair | Load) or self.callers.joins:
             return
         after = self._bounds(operation)
-        if after[0] < before[0] or after[1] < before[1]:
+        if any(now < earlier for now, earlier in zip(after, before, strict=True)):
             self.breaches.append(f"{operation} broke a bound: {before} became {after}")
-
-
-def _days(call: Call) -> tuple[tuple[str, int], ...]:
-    return tuple(call.spend_by_day.items())

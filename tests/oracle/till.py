@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from quota.decision import Directive, State
-from tests.oracle.records import Account, Call, Config
+from tests.oracle.records import Account, Call, Caller, Config
 
 MAX_PACE = 10**10
 PACE_KNOWN_AFTER_MS = 5_000
@@ -24,6 +24,7 @@ class Till:
     call: Call
     today: str
     spend: int
+    caller: Caller | None = None
     moved: bool = False
 
     # rooms
@@ -41,9 +42,17 @@ class Till:
         return UNBOUNDED if limit < 0 else limit - self.call.charged - self.call.reserved
 
     @property
+    def caller_room(self) -> int:
+        """What the limit of the call's caller still lets through."""
+        limit, caller = self.account.caller_daily_limit, self.caller
+        if limit < 0 or caller is None:
+            return UNBOUNDED
+        return limit - caller.spend.get(self.today, 0) - caller.reserved
+
+    @property
     def room(self) -> int:
         """What may still be reserved or charged; negative after a lowering."""
-        return min(self.account.available, self.cap_room, self.call_room)
+        return min(self.account.available, self.cap_room, self.call_room, self.caller_room)
 
     # moving
 
@@ -51,6 +60,8 @@ class Till:
         """Adds to the call's reservation; a negative amount gives back."""
         self.call.reserved += amount
         self.account.reserved += amount
+        if self.caller is not None:
+            self.caller.hold(amount)
 
     def pay(self, amount: int) -> None:
         """Takes from the balance and counts it as charged and as today's spend."""
@@ -62,6 +73,8 @@ class Till:
         self.spend += amount
         days = self.call.spend_by_day
         days[self.today] = days.get(self.today, 0) + amount
+        if self.caller is not None:
+            self.caller.pay(self.today, amount)
         self.moved = self.moved or amount > 0
 
     def take(self, rise: int) -> None:
@@ -117,6 +130,8 @@ class Till:
         if off_spend > 0:
             self.spend -= off_spend
             call.spend_by_day[self.today] = spent_today - off_spend
+            if self.caller is not None:
+                self.caller.pay(self.today, -off_spend)
         call.rated -= difference
 
     @property
@@ -143,21 +158,32 @@ class Till:
         return max(call.gross, call.fee) - call.rated if call.elapsed_ms < call.free_ms else 0
 
     @property
+    def ahead_ms(self) -> int:
+        """How long the call may still go on by the limit of its length."""
+        limit = self.account.call_length_limit_ms
+        return UNBOUNDED if limit < 0 else max(0, limit - max(0, self.call.elapsed_ms))
+
+    def cost_of(self, ms: int) -> int:
+        """What so much of the time ahead costs."""
+        return ceil_div(self.pace * min(ms, self.ahead_ms), 1000) + self.outstanding
+
+    @property
     def low(self) -> int:
         """The low-water mark."""
-        return ceil_div(self.pace * self.config.low_water_ms, 1000) + self.outstanding
+        return self.cost_of(self.config.low_water_ms)
 
     @property
     def want(self) -> int:
         """What an extension fills the reservation up to."""
-        return ceil_div(self.pace * self.config.reserve_ms, 1000) + self.outstanding
+        return self.cost_of(self.config.reserve_ms)
 
     @property
     def left_ms(self) -> int:
         """How long the reservation lasts."""
-        if self.pace == 0:
-            return self.config.lease_ms
-        return max(0, self.call.reserved - self.outstanding) * 1000 // self.pace
+        left_ms = self.config.lease_ms
+        if self.pace:
+            left_ms = max(0, self.call.reserved - self.outstanding) * 1000 // self.pace
+        return min(left_ms, self.ahead_ms)
 
     @property
     def bounded(self) -> bool:
@@ -167,11 +193,14 @@ class Till:
             or self.call.ended
             or self.account.available < 0
             or self.cap_room < 0
+            or self.caller_room < 0
         )
 
     def extend(self) -> bool:
         """Fills the reservation up when it is low. True when that fell short."""
-        if self.call.free or self.bounded or self.call.reserved >= self.low:
+        if self.call.free or self.bounded or not self.ahead_ms:
+            return False
+        if self.call.reserved >= self.low:
             return False
         missing = self.want - self.call.reserved
         added = max(0, min(missing, self.room))
@@ -183,6 +212,18 @@ class Till:
         call = self.call
         if call.state in (State.EXPIRED, State.SETTLED) or call.refused:
             return Directive.HANG_UP
+        return max(self._by_money(short), self._by_length)
+
+    @property
+    def _by_length(self) -> Directive:
+        if self.ahead_ms == 0:
+            return Directive.HANG_UP
+        if self.ahead_ms <= self.config.low_water_ms:
+            return Directive.FINISH
+        return Directive.WARN if self.ahead_ms < self.config.reserve_ms else Directive.CONTINUE
+
+    def _by_money(self, short: bool) -> Directive:
+        call = self.call
         if call.free and not call.ended and not self.account.suspended:
             return Directive.CONTINUE
         if call.ended or call.reserved == 0:

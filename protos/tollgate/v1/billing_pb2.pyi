@@ -84,7 +84,9 @@ Global___RoundingMode: _TypeAlias = RoundingMode  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """Bounds what a tenant's calls may cost. An absent limit does not bound."""
+    """Bounds a tenant's calls: what they may cost, how many there may be, and how long they may last.
+    An absent limit does not bound.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -93,6 +95,9 @@ class Limits(_message.Message):
     CONCURRENT_CALLS_FIELD_NUMBER: _builtins.int
     CALL_COST_LIMIT_MICROS_FIELD_NUMBER: _builtins.int
     LOW_BALANCE_THRESHOLD_MICROS_FIELD_NUMBER: _builtins.int
+    CALLS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    CALLER_DAILY_LIMIT_MICROS_FIELD_NUMBER: _builtins.int
+    CALL_LENGTH_LIMIT_MS_FIELD_NUMBER: _builtins.int
     daily_cap_micros: _builtins.int
     """The most that may be charged on one calendar day, in micros, 0 to 10^12."""
     credit_limit_micros: _builtins.int
@@ -103,6 +108,21 @@ class Limits(_message.Message):
     """The most that one call may cost, in micros, 0 to 10^12."""
     low_balance_threshold_micros: _builtins.int
     """The balance below which the tenant is to be warned, in micros, 0 to 10^12."""
+    calls_per_minute: _builtins.int
+    """The most calls that may begin a minute, 0 to 10^6: so many at once, and then one whenever
+    a minute divided by this number has passed. Only calls that are accepted count, and calls
+    that go on (Authorize with usage) neither count nor are refused.
+    """
+    caller_daily_limit_micros: _builtins.int
+    """The most that the calls of one calling number may cost on one calendar day, in micros, 0 to
+    10^12. Numbers are compared as the gateway writes them; calls without a number are one
+    caller; outbound calls, whose caller is the tenant, are not counted. Counting begins when the
+    limit is set.
+    """
+    call_length_limit_ms: _builtins.int
+    """The longest that a call may last since it was answered, in ms, 1,000 to 10^12. Grants
+    end there: WARN and FINISH come before, HANG_UP when it is reached.
+    """
     def __init__(
         self,
         *,
@@ -111,13 +131,22 @@ class Limits(_message.Message):
         concurrent_calls: _builtins.int | None = ...,
         call_cost_limit_micros: _builtins.int | None = ...,
         low_balance_threshold_micros: _builtins.int | None = ...,
+        calls_per_minute: _builtins.int | None = ...,
+        caller_daily_limit_micros: _builtins.int | None = ...,
+        call_length_limit_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "concurrent_calls", b"concurrent_calls", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_call_length_limit_ms", b"_call_length_limit_ms", "_caller_daily_limit_micros", b"_caller_daily_limit_micros", "_calls_per_minute", b"_calls_per_minute", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "call_length_limit_ms", b"call_length_limit_ms", "caller_daily_limit_micros", b"caller_daily_limit_micros", "calls_per_minute", b"calls_per_minute", "concurrent_calls", b"concurrent_calls", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "concurrent_calls", b"concurrent_calls", "credit_limit_micros", b"credit_limit_micros", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros", "_call_length_limit_ms", b"_call_length_limit_ms", "_caller_daily_limit_micros", b"_caller_daily_limit_micros", "_calls_per_minute", b"_calls_per_minute", "_concurrent_calls", b"_concurrent_calls", "_daily_cap_micros", b"_daily_cap_micros", "_low_balance_threshold_micros", b"_low_balance_threshold_micros", "call_cost_limit_micros", b"call_cost_limit_micros", "call_length_limit_ms", b"call_length_limit_ms", "caller_daily_limit_micros", b"caller_daily_limit_micros", "calls_per_minute", b"calls_per_minute", "concurrent_calls", b"concurrent_calls", "credit_limit_micros", b"credit_limit_micros", "daily_cap_micros", b"daily_cap_micros", "low_balance_threshold_micros", b"low_balance_threshold_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__call_cost_limit_micros: _TypeAlias = _typing.Literal["call_cost_limit_micros"]  # noqa: Y015
     _WhichOneofArgType__call_cost_limit_micros: _TypeAlias = _typing.Literal["_call_cost_limit_micros", b"_call_cost_limit_micros"]  # noqa: Y015
+    _WhichOneofReturnType__call_length_limit_ms: _TypeAlias = _typing.Literal["call_length_limit_ms"]  # noqa: Y015
+    _WhichOneofArgType__call_length_limit_ms: _TypeAlias = _typing.Literal["_call_length_limit_ms", b"_call_length_limit_ms"]  # noqa: Y015
+    _WhichOneofReturnType__caller_daily_limit_micros: _TypeAlias = _typing.Literal["caller_daily_limit_micros"]  # noqa: Y015
+    _WhichOneofArgType__caller_daily_limit_micros: _TypeAlias = _typing.Literal["_caller_daily_limit_micros", b"_caller_daily_limit_micros"]  # noqa: Y015
+    _WhichOneofReturnType__calls_per_minute: _TypeAlias = _typing.Literal["calls_per_minute"]  # noqa: Y015
+    _WhichOneofArgType__calls_per_minute: _TypeAlias = _typing.Literal["_calls_per_minute", b"_calls_per_minute"]  # noqa: Y015
     _WhichOneofReturnType__concurrent_calls: _TypeAlias = _typing.Literal["concurrent_calls"]  # noqa: Y015
     _WhichOneofArgType__concurrent_calls: _TypeAlias = _typing.Literal["_concurrent_calls", b"_concurrent_calls"]  # noqa: Y015
     _WhichOneofReturnType__daily_cap_micros: _TypeAlias = _typing.Literal["daily_cap_micros"]  # noqa: Y015
@@ -126,6 +155,12 @@ class Limits(_message.Message):
     _WhichOneofArgType__low_balance_threshold_micros: _TypeAlias = _typing.Literal["_low_balance_threshold_micros", b"_low_balance_threshold_micros"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__call_cost_limit_micros) -> _WhichOneofReturnType__call_cost_limit_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__call_length_limit_ms) -> _WhichOneofReturnType__call_length_limit_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__caller_daily_limit_micros) -> _WhichOneofReturnType__caller_daily_limit_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__calls_per_minute) -> _WhichOneofReturnType__calls_per_minute | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__concurrent_calls) -> _WhichOneofReturnType__concurrent_calls | None: ...
     @_typing.overload

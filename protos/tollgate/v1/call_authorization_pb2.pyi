@@ -70,6 +70,14 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The limit per call is less than the shortest start costs. SIP 402, Q.850 21."""
     REFUSAL_REASON_TOO_MANY_CONCURRENT_CALLS: _RefusalReason.ValueType  # 8
     """The tenant has as many calls running as it may. SIP 486, Q.850 17."""
+    REFUSAL_REASON_CALLER_LIMIT: _RefusalReason.ValueType  # 9
+    """Less is left of what the caller's number may cost today than the shortest start costs.
+    SIP 402, Q.850 21.
+    """
+    REFUSAL_REASON_RATE_LIMITED: _RefusalReason.ValueType  # 10
+    """The tenant's calls begin faster than they may; the refusal tells when one may. SIP 486,
+    Q.850 17.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """Names why a call was refused, in order of precedence: the first that applies is told."""
@@ -92,6 +100,14 @@ REFUSAL_REASON_CALL_COST_LIMIT: RefusalReason.ValueType  # 7
 """The limit per call is less than the shortest start costs. SIP 402, Q.850 21."""
 REFUSAL_REASON_TOO_MANY_CONCURRENT_CALLS: RefusalReason.ValueType  # 8
 """The tenant has as many calls running as it may. SIP 486, Q.850 17."""
+REFUSAL_REASON_CALLER_LIMIT: RefusalReason.ValueType  # 9
+"""Less is left of what the caller's number may cost today than the shortest start costs.
+SIP 402, Q.850 21.
+"""
+REFUSAL_REASON_RATE_LIMITED: RefusalReason.ValueType  # 10
+"""The tenant's calls begin faster than they may; the refusal tells when one may. SIP 486,
+Q.850 17.
+"""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 class _Directive:
@@ -105,7 +121,9 @@ class _DirectiveEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Directive.V
     DIRECTIVE_CONTINUE: _Directive.ValueType  # 1
     """Go on, and report again within valid_for_ms."""
     DIRECTIVE_WARN: _Directive.ValueType  # 2
-    """Go on; the money runs short and the grant was extended by less than usual."""
+    """Go on; the money runs short and the grant was extended by less than usual, or the call comes
+    near the longest that it may last.
+    """
     DIRECTIVE_FINISH: _Directive.ValueType  # 3
     """This is the last grant: end the call within seconds_left."""
     DIRECTIVE_HANG_UP: _Directive.ValueType  # 4
@@ -125,7 +143,9 @@ DIRECTIVE_UNSPECIFIED: Directive.ValueType  # 0
 DIRECTIVE_CONTINUE: Directive.ValueType  # 1
 """Go on, and report again within valid_for_ms."""
 DIRECTIVE_WARN: Directive.ValueType  # 2
-"""Go on; the money runs short and the grant was extended by less than usual."""
+"""Go on; the money runs short and the grant was extended by less than usual, or the call comes
+near the longest that it may last.
+"""
 DIRECTIVE_FINISH: Directive.ValueType  # 3
 """This is the last grant: end the call within seconds_left."""
 DIRECTIVE_HANG_UP: Directive.ValueType  # 4
@@ -150,7 +170,9 @@ class Grant(_message.Message):
     reserved_micros: _builtins.int
     """Money still reserved for this call, in micros."""
     seconds_left: _builtins.int
-    """How long the reservation lasts at the call's own pace, in seconds, rounded down."""
+    """How long the reservation lasts at the call's own pace, in seconds, rounded down; never longer
+    than the tenant's call_length_limit_ms leaves.
+    """
     valid_for_ms: _builtins.int
     """How long the gateway may let the call go on without another reply, in ms, counted by its
     monotonic clock from when it sent the request. Never longer than the lease.
@@ -184,6 +206,11 @@ class Refusal(_message.Message):
     RESETS_AT_FIELD_NUMBER: _builtins.int
     SIP_STATUS_FIELD_NUMBER: _builtins.int
     Q850_CAUSE_FIELD_NUMBER: _builtins.int
+    CALLER_DAILY_LIMIT_MICROS_FIELD_NUMBER: _builtins.int
+    CALLER_SPENT_TODAY_MICROS_FIELD_NUMBER: _builtins.int
+    CALLER_RESERVED_MICROS_FIELD_NUMBER: _builtins.int
+    CALLS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_MS_FIELD_NUMBER: _builtins.int
     reason: Global___RefusalReason.ValueType
     """The first reason that applies."""
     available_micros: _builtins.int
@@ -198,6 +225,20 @@ class Refusal(_message.Message):
     """The SIP status to answer the call with."""
     q850_cause: _builtins.int
     """The Q.850 cause to answer the call with."""
+    caller_daily_limit_micros: _builtins.int
+    """The most that the calls of one caller may cost on one day, in micros; with CALLER_LIMIT. It
+    counts anew at resets_at.
+    """
+    caller_spent_today_micros: _builtins.int
+    """What the caller's calls were charged today, in micros; with CALLER_LIMIT."""
+    caller_reserved_micros: _builtins.int
+    """What the caller's other calls hold, in micros; with CALLER_LIMIT."""
+    calls_per_minute: _builtins.int
+    """How many calls may begin a minute; with RATE_LIMITED."""
+    retry_after_ms: _builtins.int
+    """After how many ms a call may begin, if no other does before; with RATE_LIMITED, and absent
+    when none ever may.
+    """
     @_builtins.property
     def resets_at(self) -> _timestamp_pb2.Timestamp:
         """When the running day ends in the tenant's time zone and the cap counts anew."""
@@ -213,14 +254,40 @@ class Refusal(_message.Message):
         resets_at: _timestamp_pb2.Timestamp | None = ...,
         sip_status: _builtins.int = ...,
         q850_cause: _builtins.int = ...,
+        caller_daily_limit_micros: _builtins.int | None = ...,
+        caller_spent_today_micros: _builtins.int | None = ...,
+        caller_reserved_micros: _builtins.int | None = ...,
+        calls_per_minute: _builtins.int | None = ...,
+        retry_after_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "daily_cap_micros", b"daily_cap_micros", "resets_at", b"resets_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_caller_daily_limit_micros", b"_caller_daily_limit_micros", "_caller_reserved_micros", b"_caller_reserved_micros", "_caller_spent_today_micros", b"_caller_spent_today_micros", "_calls_per_minute", b"_calls_per_minute", "_daily_cap_micros", b"_daily_cap_micros", "_retry_after_ms", b"_retry_after_ms", "caller_daily_limit_micros", b"caller_daily_limit_micros", "caller_reserved_micros", b"caller_reserved_micros", "caller_spent_today_micros", b"caller_spent_today_micros", "calls_per_minute", b"calls_per_minute", "daily_cap_micros", b"daily_cap_micros", "resets_at", b"resets_at", "retry_after_ms", b"retry_after_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros", "available_micros", b"available_micros", "daily_cap_micros", b"daily_cap_micros", "q850_cause", b"q850_cause", "reason", b"reason", "reserved_micros", b"reserved_micros", "resets_at", b"resets_at", "sip_status", b"sip_status", "spent_today_micros", b"spent_today_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_caller_daily_limit_micros", b"_caller_daily_limit_micros", "_caller_reserved_micros", b"_caller_reserved_micros", "_caller_spent_today_micros", b"_caller_spent_today_micros", "_calls_per_minute", b"_calls_per_minute", "_daily_cap_micros", b"_daily_cap_micros", "_retry_after_ms", b"_retry_after_ms", "available_micros", b"available_micros", "caller_daily_limit_micros", b"caller_daily_limit_micros", "caller_reserved_micros", b"caller_reserved_micros", "caller_spent_today_micros", b"caller_spent_today_micros", "calls_per_minute", b"calls_per_minute", "daily_cap_micros", b"daily_cap_micros", "q850_cause", b"q850_cause", "reason", b"reason", "reserved_micros", b"reserved_micros", "resets_at", b"resets_at", "retry_after_ms", b"retry_after_ms", "sip_status", b"sip_status", "spent_today_micros", b"spent_today_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__caller_daily_limit_micros: _TypeAlias = _typing.Literal["caller_daily_limit_micros"]  # noqa: Y015
+    _WhichOneofArgType__caller_daily_limit_micros: _TypeAlias = _typing.Literal["_caller_daily_limit_micros", b"_caller_daily_limit_micros"]  # noqa: Y015
+    _WhichOneofReturnType__caller_reserved_micros: _TypeAlias = _typing.Literal["caller_reserved_micros"]  # noqa: Y015
+    _WhichOneofArgType__caller_reserved_micros: _TypeAlias = _typing.Literal["_caller_reserved_micros", b"_caller_reserved_micros"]  # noqa: Y015
+    _WhichOneofReturnType__caller_spent_today_micros: _TypeAlias = _typing.Literal["caller_spent_today_micros"]  # noqa: Y015
+    _WhichOneofArgType__caller_spent_today_micros: _TypeAlias = _typing.Literal["_caller_spent_today_micros", b"_caller_spent_today_micros"]  # noqa: Y015
+    _WhichOneofReturnType__calls_per_minute: _TypeAlias = _typing.Literal["calls_per_minute"]  # noqa: Y015
+    _WhichOneofArgType__calls_per_minute: _TypeAlias = _typing.Literal["_calls_per_minute", b"_calls_per_minute"]  # noqa: Y015
     _WhichOneofReturnType__daily_cap_micros: _TypeAlias = _typing.Literal["daily_cap_micros"]  # noqa: Y015
     _WhichOneofArgType__daily_cap_micros: _TypeAlias = _typing.Literal["_daily_cap_micros", b"_daily_cap_micros"]  # noqa: Y015
+    _WhichOneofReturnType__retry_after_ms: _TypeAlias = _typing.Literal["retry_after_ms"]  # noqa: Y015
+    _WhichOneofArgType__retry_after_ms: _TypeAlias = _typing.Literal["_retry_after_ms", b"_retry_after_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__caller_daily_limit_micros) -> _WhichOneofReturnType__caller_daily_limit_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__caller_reserved_micros) -> _WhichOneofReturnType__caller_reserved_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__caller_spent_today_micros) -> _WhichOneofReturnType__caller_spent_today_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__calls_per_minute) -> _WhichOneofReturnType__calls_per_minute | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__daily_cap_micros) -> _WhichOneofReturnType__daily_cap_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_after_ms) -> _WhichOneofReturnType__retry_after_ms | None: ...
 
 Global___Refusal: _TypeAlias = Refusal  # noqa: Y015
 

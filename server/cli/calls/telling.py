@@ -11,7 +11,7 @@ from tollgate.v1 import call_authorization_pb2 as pb
 
 DIRECTIVES = {
     pb.DIRECTIVE_CONTINUE: "go on",
-    pb.DIRECTIVE_WARN: "go on; the money runs short",
+    pb.DIRECTIVE_WARN: "go on; the money or the time runs short",
     pb.DIRECTIVE_FINISH: "finish: this is the last grant",
     pb.DIRECTIVE_HANG_UP: "hang up now",
     pb.DIRECTIVE_REAUTHORIZE: "nobody holds this call: authorize it again, with its usage so far",
@@ -52,6 +52,7 @@ def tell_decision(reply: pb.AuthorizeResponse, currency: str) -> None:
             ("daily cap", show(refusal.daily_cap_micros, currency) if capped else "none"),
             ("spent today", show(refusal.spent_today_micros, currency)),
             ("the day ends", printing.moment(refusal, "resets_at")),
+            *_guard(refusal, currency),
             ("answer the call", f"SIP {refusal.sip_status}, Q.850 cause {refusal.q850_cause}"),
         ]
     )
@@ -136,6 +137,19 @@ def _grant(
         ("reserved", f"{show(grant.reserved_micros, currency)}, enough for {grant.seconds_left} s"),
         ("report within", f"{grant.valid_for_ms / 1000:g} s"),
     ]
+
+
+def _guard(refusal: pb.Refusal, currency: str) -> list[tuple[str, str]]:
+    if refusal.HasField("caller_daily_limit_micros"):
+        limit = show(refusal.caller_daily_limit_micros, currency)
+        spent = show(refusal.caller_spent_today_micros, currency)
+        held = show(refusal.caller_reserved_micros, currency)
+        return [("this caller", f"spent {spent} and holds {held}, of {limit} a day")]
+    if refusal.HasField("calls_per_minute"):
+        wait_s = refusal.retry_after_ms / 1000
+        again = f"again in {wait_s:g} s" if refusal.HasField("retry_after_ms") else "never"
+        return [("calls may begin", f"{again}, {refusal.calls_per_minute} a minute")]
+    return []
 
 
 def _charged(charged: int, overrun: int, currency: str) -> list[tuple[str, str]]:

@@ -131,6 +131,25 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], pb.Refusal]] = [
         {},
         pb.Refusal(available_micros=100_000, sip_status=486, q850_cause=17),
     ),
+    (
+        "CALLER_LIMIT",
+        {"balance": 100_000, "caller_daily_limit_micros": 9_999},
+        {},
+        pb.Refusal(
+            available_micros=100_000,
+            sip_status=402,
+            q850_cause=21,
+            caller_daily_limit_micros=9_999,
+            caller_spent_today_micros=0,
+            caller_reserved_micros=0,
+        ),
+    ),
+    (
+        "RATE_LIMITED",
+        {"balance": 100_000, "calls_per_minute": 0},
+        {},
+        pb.Refusal(available_micros=100_000, sip_status=486, q850_cause=17, calls_per_minute=0),
+    ),
 ]
 
 
@@ -197,12 +216,19 @@ LIFTED: list[tuple[str, dict[str, Any]]] = [
     ("DAILY_CAP_REACHED", {"daily_cap_micros": 1_000_000}),
     ("CALL_COST_LIMIT", {"call_cost_limit_micros": 1_000_000}),
     ("TOO_MANY_CONCURRENT_CALLS", {"concurrent_calls": 1}),
+    ("CALLER_LIMIT", {"caller_daily_limit_micros": 1_000_000}),
+    ("RATE_LIMITED", {"calls_per_minute": 1}),
 ]
 
 
 async def test_the_first_reason_that_applies_is_told(installation: Installation) -> None:
     await installation.tenant(
-        suspended=True, daily_cap_micros=0, call_cost_limit_micros=0, concurrent_calls=0
+        suspended=True,
+        daily_cap_micros=0,
+        call_cost_limit_micros=0,
+        concurrent_calls=0,
+        caller_daily_limit_micros=0,
+        calls_per_minute=0,
     )
     gateway = Gateway(installation.admin)
     for reason, lifting in LIFTED:

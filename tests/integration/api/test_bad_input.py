@@ -183,6 +183,10 @@ BILLING = [
             ("concurrent_calls", 10**6 + 1),
             ("call_cost_limit_micros", -(2**63)),
             ("low_balance_threshold_micros", TOO_MUCH),
+            ("calls_per_minute", 10**6 + 1),
+            ("caller_daily_limit_micros", -1),
+            ("call_length_limit_ms", 999),
+            ("call_length_limit_ms", TOO_MUCH),
         )
     ),
     (update("currency"), wrong(BAD, "update_mask")),

@@ -1,10 +1,13 @@
 """Histories by hand where random ones seldom land: on a bound to the micro, and in big batches."""
 
+from typing import Any
+
 import pytest
 from redis import Redis
 
 from quota import keys
 from quota.batch import Status
+from quota.decision import CallResult
 from quota.operation import (
     NONE,
     Apply,
@@ -16,6 +19,7 @@ from quota.operation import (
     Load,
     LookAccount,
     Operation,
+    Settle,
     Sweep,
     debit_key,
 )
@@ -47,6 +51,14 @@ def charge(call_id: str, total: int, elapsed_ms: int, tenant: str = "anna") -> C
     return Charge(tenant, call_id, 1, TODAY, "pin", "omni", total, total, b"u", elapsed_ms, 3_000)
 
 
+def settle(call_id: str, total: int) -> Settle:
+    """Closes a call with a total after a minute."""
+    return Settle(
+        "anna", call_id, 1, TODAY, "pin", "omni", total, total, b"u", 60_000, 3_000, b"p", "",
+        b"d", b"t", 1, 0, 0,
+    )  # fmt: skip
+
+
 def assert_alike(redis: Redis, *moments: tuple[int, list[Operation]]) -> None:
     """Plays operations at moments after the start on both sides."""
     batches = [
@@ -57,10 +69,14 @@ def assert_alike(redis: Redis, *moments: tuple[int, list[Operation]]) -> None:
     assert str(first_difference(history, RealShard(redis, history.config))) == "None"
 
 
-def test_low_balance_is_armed_again_at_the_threshold_itself(history_redis: Redis) -> None:
+def test_low_balance_is_armed_again_more_than_a_tenth_above_its_threshold(
+    history_redis: Redis,
+) -> None:
     load = LOAD._replace(low_balance_threshold=500)
     assert_alike(
-        history_redis, (0, [load, debit(1, 600), CREDIT._replace(credit=100), debit(2, 1)])
+        history_redis,
+        (0, [load, debit(1, 600), CREDIT._replace(credit=150), debit(2, 51)]),
+        (1, [CREDIT._replace(version=3, credit=52), debit(3, 52)]),
     )
 
 
@@ -78,6 +94,45 @@ def test_the_cap_is_reached_when_less_than_a_start_is_left(history_redis: Redis)
     load = LOAD._replace(balance=10_000, daily_cap=1_000)
     reports: list[Operation] = [charge("call", total, 4_000) for total in (899, 900, 901, 902)]
     assert_alike(history_redis, (0, [load, authorize("call")]), (1, reports))
+
+
+def test_a_cap_is_lifted_only_above_what_was_spent(history_redis: Redis) -> None:
+    cap = CREDIT._replace(credit=0, has_settings=1)
+    assert_alike(
+        history_redis,
+        (0, [LOAD._replace(balance=10_000, daily_cap=1_000), authorize("call")]),
+        (1, [charge("call", 1_000, 90_000), cap._replace(daily_cap=999)]),
+        (2, [cap._replace(version=3, daily_cap=1_000), charge("call", 1_001, 90_000)]),
+        (3, [cap._replace(version=4, daily_cap=1_001), charge("call", 1_001, 90_000)]),
+        (4, [cap._replace(version=5, daily_cap=NONE)]),
+    )
+
+
+def test_a_start_waits_to_the_millisecond(history_redis: Redis) -> None:
+    load = LOAD._replace(calls_per_minute=7, balance=10**9)
+    starts: list[Operation] = [authorize(f"call-{number}") for number in range(8)]
+    assert_alike(
+        history_redis,
+        (0, [load, *starts]),
+        (8_571, [authorize("next")]),  # 60,000 / 7 is 8,571.4
+        (8_572, [authorize("next"), authorize("last")]),
+        (-3_600_000, [authorize("after the clock was set back")]),
+    )
+
+
+def test_a_caller_that_cannot_be_read_begins_anew(history_redis: Any) -> None:
+    real, dates = RealShard(history_redis, Config()), dates_around(START_MS)
+    real.apply([LOAD._replace(balance=10_000, caller_daily_limit=700)], START_MS, dates)
+    first, refused = real.apply([authorize("one"), authorize("two")], START_MS, dates)
+    assert isinstance(first, CallResult)
+    assert isinstance(refused, CallResult)
+    assert (first.reserved, refused.reserved) == (600, 100)
+    history_redis.hset(keys.key(0, "calls"), "anna/#", b"\x06junk")
+    settled, again = real.apply([settle("one", 600), authorize("three")], START_MS, dates)
+    assert isinstance(settled, CallResult)
+    assert isinstance(again, CallResult)
+    assert (settled.charged, again.reserved) == (600, 100)
+    assert real.stored().callers[("anna", "#")] == (100, {dates[1]: 600})
 
 
 def test_a_done_debit_is_forgotten_at_the_end_of_its_retention(history_redis: Redis) -> None:

@@ -38,7 +38,7 @@ from tests.integration.quota.guarded_script import (
     failing_once,
     sites,
 )
-from tests.integration.quota.store_samples import START_BALANCE, bench_on, client_on
+from tests.integration.quota.store_samples import START_BALANCE, accepted, bench_on, client_on
 from tests.oracle.histories import START_MS, dates_around
 from tests.oracle.records import Config
 
@@ -49,9 +49,9 @@ WRITES = {"HSET", "HDEL", "ZADD", "ZREM", "XADD", "XTRIM"}
 TEARING = [
     site
     for site, text in enumerate(sites())
-    if text.startswith(("command, key, unpack(flat", "'XADD'", "'XTRIM'", "'HSET', KEY_EPOCH, 'n'"))
+    if text.startswith(("command, key, unpack(flat", "'XADD'", "'XTRIM'", "'HSET', KEY.EPOCH, 'n'"))
 ]
-READS = {"TIME", "HMGET", "ZMSCORE", "ZCARD", "XLEN"}
+READS = {"TIME", "HGET", "HMGET", "ZMSCORE", "ZCARD", "XLEN"}
 
 
 def load(tenant: str) -> Load:
@@ -84,6 +84,7 @@ def settle(call_id: str, total: int) -> Settle:
 EARLIER: list[Operation] = [
     load("anna"),
     load("bert"),
+    load("dora")._replace(caller_daily_limit=1_000, calls_per_minute=60),
     *(authorize(call_id) for call_id in ("silent", "one", "two", "three")),
     Debit("anna", debit_key("old"), 10, b"d", b""),
     Confirm("anna", debit_key("old"), 1, 10, 0),
@@ -92,6 +93,7 @@ EARLIER: list[Operation] = [
 BATCH: list[Operation] = [
     Repair("bert", 1, 1, 100_000, 7),
     load("cleo"),
+    authorize("guarded", "dora"),
     Apply("anna", 2, 50, 0, 0, NONE, NONE, NONE, NONE, 0, ""),
     authorize("new"),
     charge("one", 100),
@@ -156,7 +158,7 @@ def test_the_batch_holds_every_kind_and_meets_every_call(shard: GuardedShard) ->
     assert {step.site for step in steps} == set(range(len(sites())))
     assert {step.command for step in steps} == WRITES | READS
     reply = shard.send(BATCH, LATER_MS)
-    assert [reply.results[7], reply.results[8]] == [
+    assert [reply.results[8], reply.results[9]] == [
         (Code.OK, SweepDeed.EXPIRED, 0),
         (Code.OK, SweepDeed.FORGOTTEN, 0),
     ]
@@ -212,7 +214,7 @@ def steps_of_any(shard: GuardedShard, operations: list[Operation]) -> list[Step]
 
 
 def test_every_call_names_its_key_by_a_word_bound_to_the_declared_ones() -> None:
-    words = r"'TIME'\)|'\w+', KEY_(EPOCH|LEASES|OUTBOX)\b|command, key\b"
+    words = r"'TIME'\)|'\w+', KEY\.(EPOCH|LEASES|OUTBOX|CALLS)\b|command, key\b"
     assert all(re.match(words, text) for text in sites()), sites()
     text = script.parts()
     assert text.count("redis.") == text.count(CALL) + text.count("redis.pcall('SPUBLISH', CHANNEL,")
@@ -220,7 +222,7 @@ def test_every_call_names_its_key_by_a_word_bound_to_the_declared_ones() -> None
     given += re.findall(r"(?<!function )(write_records)\(([^,]+),", text)
     assert len(given) >= 8
     assert {name for _, name in given} <= {
-        "KEY_ACCOUNTS", "KEY_CALLS", "KEY_LEASES", "key",
+        "KEY.ACCOUNTS", "KEY.CALLS", "KEY.LEASES", "key",
     }  # fmt: skip
     assert "tollgate" not in text
 
@@ -253,8 +255,12 @@ async def test_a_line_rides_out_an_error_at_any_call(own_valkey: EmbeddedValkey,
         await bench.ask(LookAccount("anna"))
         await client.fcall("arm", 0, site)
         results = await bench.ask(
-            samples.load(), samples.debit(1, 10), Confirm("anna", debit_key("1"), 1, 10, 0)
+            samples.load(caller_daily_limit=1_000),
+            samples.debit(1, 10),
+            Confirm("anna", debit_key("1"), 1, 10, 0),
+            samples.authorize("call"),
         )
+        assert accepted(results.pop()).reserved == 600
         assert results == [(Code.OK, 0, 0), (Code.OK, 1, START_BALANCE - 10), (Code.OK, 0, 0)]
         assert (await bench.account()).balance == START_BALANCE - 10
         torn = [state for state in bench.keeper.asked if state.torn]

@@ -60,7 +60,7 @@ def test_a_batch_travels_with_header_kinds_and_fields_in_order() -> None:
         b"omni", 10**12, 2**53 - 1, b"\x00\xff", -1, 0,
     ]  # fmt: skip
     assert operations[1][:4] == [1, b"anna", 1, -(10**15)]
-    assert operations[1][-1] == [[b"20260301", 5]]
+    assert operations[1][-4:] == [[[b"20260301", 5]], NONE, NONE, NONE]
 
 
 def test_only_string_types_that_the_script_knows_are_used() -> None:
@@ -83,8 +83,8 @@ def test_an_undecided_reply_tells_the_stored_epoch(status: Status) -> None:
 
 def test_each_answer_becomes_the_value_of_its_operation() -> None:
     days = [["20260301", 70]]
-    call = [0, 1, 4, 2, *range(5, 12), b"pin", b"\xff", *range(14, 21), days, b"omni"]
-    account = [0, *range(1, 13), b"profile", 14, days]
+    call = [0, 1, 4, 2, *range(5, 12), b"pin", b"\xff", *range(14, 21), days, b"omni", [40, 250]]
+    account = [0, *range(1, 13), b"profile", 14, days, 60, 500, 90_000]
     view = [0, 1, b"pin", b"omni", b"\xff", b"desk", *range(6, 13), b"u", days, b"t", 1, 2]
     operations: list[Operation] = [
         End("anna", "call"), LookAccount("anna"), LookCall("anna", "call"), LOAD,
@@ -94,8 +94,10 @@ def test_each_answer_becomes_the_value_of_its_operation() -> None:
     assert (ended.pin, ended.usage, ended.model) == ("pin", b"\xff", "omni")
     assert ended.spend_by_day == (("20260301", 70),)
     assert (ended.state, ended.rated, ended.n, ended.known) == (2, 8, 11, 14)
+    assert ended.guard == (40, 250)
     assert isinstance(seen, AccountView)
     assert (seen.balance, seen.profile, seen.posted_n) == (1, "profile", 14)
+    assert (seen.calls_per_minute, seen.call_length_limit_ms) == (60, 90_000)
     assert isinstance(looked, CallView)
     assert (looked.parties, looked.assistant_id, looked.times) == (b"\xff", "desk", b"t")
     assert loaded == Simple(Code.OK)
@@ -109,7 +111,7 @@ def test_a_plain_charge_is_told_its_own_pin_usage_and_model() -> None:
         "state": State.ACTIVE, "reserved": 500, "left_ms": 40, "valid_for_ms": 30, "rated": 20,
         "charged": 15, "overrun": 5, "n": 0, "pin": "pin", "usage": b"\x00\xff", "known": 0,
         "available": 0, "reserved_by_others": 0, "daily_cap": 0, "spend_today": 0,
-        "day_end_ms": 0, "outcome": 0, "spend_by_day": (), "model": "omni",
+        "day_end_ms": 0, "outcome": 0, "spend_by_day": (), "model": "omni", "guard": (),
     }  # fmt: skip
 
 
@@ -122,7 +124,7 @@ def test_a_packed_charge_travels_as_the_charge_that_it_is() -> None:
 
 
 def test_a_packed_charge_is_answered_with_its_plain_fields_or_like_any_other() -> None:
-    call = [0, 1, 4, 2, *range(5, 12), b"pin", b"\xff", *range(14, 21), [], b"omni"]
+    call = [0, 1, 4, 2, *range(5, 12), b"pin", b"\xff", *range(14, 21), [], b"omni", []]
     plain = [0, 3, 500, 40, 30, 20, 15]
     packed = ChargeStem(CHARGE).pack(1, 1, b"", 1)
     results: list[Any] = decode(reply(plain, call, [4, [b"pin"]]), [packed] * 3).results
@@ -133,7 +135,7 @@ def test_a_packed_charge_is_answered_with_its_plain_fields_or_like_any_other() -
 
 @pytest.mark.parametrize("empty", [[], {}, 0])
 def test_no_days_are_an_empty_tuple_however_they_are_packed(empty: Any) -> None:
-    account = [0, *range(1, 13), b"profile", 14, empty]
+    account = [0, *range(1, 13), b"profile", 14, empty, NONE, NONE, NONE]
     [seen] = decode(reply(account), [LookAccount("anna")]).results
     assert isinstance(seen, AccountView)
     assert seen.spend_by_day == ()

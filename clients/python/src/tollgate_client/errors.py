@@ -44,7 +44,10 @@ class TollgateError(Exception):
 
 
 class Refused(TollgateError):
-    """The call may not start. Amounts are in micros of the tenant's currency."""
+    """The call may not start. Amounts are in micros of the tenant's currency.
+
+    `retry_after_ms` is told with RATE_LIMITED: after so long a call may begin, if no other does.
+    """
 
     def __init__(self, refusal: pb.Refusal) -> None:
         self.reason = Reason(refusal.reason)
@@ -57,6 +60,7 @@ class Refused(TollgateError):
         self.resets_at: datetime | None = (
             refusal.resets_at.ToDatetime(UTC) if refusal.HasField("resets_at") else None
         )
+        self.retry_after_ms = refusal.retry_after_ms if refusal.HasField("retry_after_ms") else None
         self.sip_status = refusal.sip_status
         self.q850_cause = refusal.q850_cause
         super().__init__(f"{self.reason.name}: answer with SIP {self.sip_status}")

@@ -59,6 +59,8 @@ class Reason(IntEnum):
     DAILY_CAP_REACHED = 6
     CALL_COST_LIMIT = 7
     TOO_MANY_CONCURRENT_CALLS = 8
+    CALLER_LIMIT = 9
+    RATE_LIMITED = 10
 
     @classmethod
     def _missing_(cls, value: object) -> "Reason":
