@@ -99,3 +99,20 @@ async def test_a_server_that_is_away_is_told_without_its_address(database: str) 
     assert "hush" not in str(raised.value)
     with pytest.raises(LedgerUnavailable, match="cannot connect"):
         await open_pool(database.replace("/ledger_", "/not_there_"))
+
+
+async def test_events_of_before_notifications_are_kept_and_told_to_nobody(
+    empty_database: str,
+) -> None:
+    before = [step for step in migrations() if step.name < "0017"]
+    await migrate(empty_database, before)
+    connection = await asyncpg.connect(empty_database)
+    await connection.execute(
+        "INSERT INTO events (shard, epoch, n, tenant, kind, at)"
+        " SELECT 0, 1, n, 'acme', 'low_balance', now() FROM generate_series(1, 3) AS n"
+    )
+    await migrate(empty_database)
+    rows = await connection.fetch("SELECT id, details FROM events")
+    assert len({row["id"] for row in rows}) == 3
+    assert await connection.fetchval("SELECT count(*) FROM notifications") == 0
+    await connection.close()
