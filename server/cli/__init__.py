@@ -10,6 +10,7 @@ from server.cli import (
     console,
     documents,
     keys,
+    limiting,
     notifications,
     organisations,
     rates,
@@ -32,6 +33,7 @@ app.command(epilog=serving.settings_help())(serving.serve)
 app.command()(serving.demo)
 app.command()(simulating.simulate)
 app.command()(auditing.audit)
+app.command()(limiting.limits)
 app.command()(documents.invoice)
 app.command()(documents.act)
 app.command()(showing.month)

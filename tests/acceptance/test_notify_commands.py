@@ -142,3 +142,27 @@ def test_what_cannot_be_is_told_in_plain_words(
 def test_a_server_without_mail_says_so_at_its_start(server: Server) -> None:
     assert "TOLLGATE_TELEGRAM_BOT_TOKEN" in server.log
     assert "TOLLGATE_SMTP_URL" not in server.log
+
+
+def test_limits_guards_and_who_is_told_are_on_one_page(terminal: Terminal) -> None:
+    terminal.run("tenant", "create", "guarded", "--daily-cap", "20")
+    terminal.run("tenant", "credit", "guarded", "50")
+    terminal.run("notify", "settings", "guarded", "--email", "it@example.com")
+    key = terminal.run("key", "create", "theirs", "--scope", "tenant:guarded").out
+    api_key = next(word for word in key.split() if word.startswith("tg_") and word.count("_") == 2)
+    terminal.set("API_KEY", api_key)
+    changed = terminal.run(
+        *("limits", "guarded", "--low-balance", "10", "--daily-cap", "25"),
+        *("--calls-per-minute", "30", "--call-length", "30m"),
+    )
+    assert changed.code == 0, changed.err
+    assert changed.fact("balance") == "$50.00"
+    assert changed.fact("daily cap") == "$25.00"
+    assert changed.fact("warned below") == "$10.00"
+    assert changed.fact("calls a minute") == "30"
+    assert changed.fact("longest call") == "1800 s"
+    assert changed.fact("e-mail") == "it@example.com"
+    assert changed.fact("webhook") == "none"
+    assert terminal.run("limits", "guarded").out == changed.out
+    refused = terminal.run("tenant", "limits", "guarded", "--credit-limit", "5")
+    assert (refused.code, "PERMISSION_DENIED" in refused.err) == (1, True)
