@@ -177,7 +177,7 @@ def setting_facts(found: pb.GetNotificationSettingsResponse) -> list[tuple[str, 
             (_channel(channel), (where or NOBODY) + _but(where, unready.get(channel, "")))
             for channel, where in used.items()
         ),
-        ("webhook secret", f"made {printing.moment(told, 'webhook_secret_made_at')}"),
+        ("secret made", printing.moment(told, "webhook_secret_made_at")),
         ("language", language),
         ("told of", ", ".join(_event(kind) for kind in told.events) or "nothing"),
     ]
