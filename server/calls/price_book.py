@@ -12,7 +12,7 @@ from ledger.itemising import MeterCost, itemised
 from ledger.pin import Pin
 from ledger.price_list import PriceList
 from ledger.pricing.prices import ModelPrices
-from ledger.rating import Expectation, Rated, expectation, rate, rate_placed, rate_total
+from ledger.rating import Expectation, Rated, expectation, rate, rate_total
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
 
@@ -39,10 +39,6 @@ class Pricing:
     def total(self, quantities: dict[str, int]) -> int:
         """What usage costs in all."""
         return rate_total(self.prices, quantities, self.analytics)
-
-    def total_placed(self, placed: Sequence[int]) -> int | None:
-        """What usage in the glossary's order costs in all; None when only `total` can tell."""
-        return rate_placed(self.prices, placed, self.analytics)
 
     def expect(self, seconds: int) -> Expectation:
         """What some seconds of the call are expected to cost."""

@@ -3,6 +3,7 @@
 from operator import itemgetter
 
 from ledger.pricing.meter import GLOSSARY
+from ledger.rating import rate_placed
 from quota.batch import ChargeStem
 from quota.operation import NONE, Charge
 from server.calls.directory import Known
@@ -21,14 +22,15 @@ class Reports:
     the store does not take one as it is, profile or prices may be others: then they are over too.
     """
 
-    __slots__ = ("_pricing", "_stem", "until_ms")
+    __slots__ = ("_analytics", "_prices", "_stem", "until_ms")
 
     def __init__(self, call: tuple[str, str], known: Known, pricing: Pricing) -> None:
         charge = Charge(
             *call, known.version, known.day, pricing.pin, pricing.model, 0, 0, b"", 0,
             pricing.free_ms,
         )  # fmt: skip
-        self._stem, self._pricing = ChargeStem(charge), pricing
+        self._stem = ChargeStem(charge)
+        self._prices, self._analytics = pricing.prices, pricing.analytics
         self.until_ms = known.day.day_end_ms
 
     def pack(self, request: pb.ChargeRequest) -> bytes | None:
@@ -43,7 +45,7 @@ class Reports:
             elapsed_ms = NONE
         elif not 0 <= elapsed_ms <= MAX_QUANTITY:
             return None
-        total = self._pricing.total_placed(placed)
+        total = rate_placed(self._prices, placed, self._analytics)
         if total is None:
             return None
         return self._stem.pack(total, sum(placed), pack_placed(list(placed)), elapsed_ms)

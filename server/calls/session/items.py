@@ -17,21 +17,23 @@ class Message:
 
 
 class Item(NamedTuple):
-    """One operation of a message."""
+    """One operation of a message; with how its decision is told once it is prepared, unless it is a
+    charge.
+    """
 
     operation_id: int
     message: Message
     kind: str
     request: Any
     call: Call
+    attempt: Attempt | None
 
 
 class Portion:
-    """What goes to a shard together: charges, or operations with how their decisions are told."""
+    """What goes to a shard together."""
 
-    __slots__ = ("attempts", "items", "operations")
+    __slots__ = ("items", "operations")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.operations: list[StoreOperation | bytes] = []
-        self.attempts: list[Attempt | None] = []

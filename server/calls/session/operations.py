@@ -77,7 +77,7 @@ class Operations:
                 asked = getattr(operation, kind or "charge")
             key = (asked.tenant_id, asked.call_id)
             call = calls.get(key) or self.carried.call(key)
-            item = _new_tuple(Item, (operation.id, message, kind, asked, call))
+            item = _new_tuple(Item, (operation.id, message, kind, asked, call, None))
             if call.busy:
                 call.wait(item)
             else:
@@ -109,8 +109,7 @@ class Operations:
                 self._submit(*self._prepared.popitem())
 
     def _prepare(self, item: Item) -> None:
-        call, attempt = item.call, None
-        call.busy = True
+        item.call.busy = True
         operation: StoreOperation | bytes | None
         try:
             self._admit(item)
@@ -118,7 +117,7 @@ class Operations:
                 operation = self._charge(item)
             else:
                 attempt = self._attempt(item)
-                operation = attempt and attempt.operation
+                item, operation = item._replace(attempt=attempt), attempt and attempt.operation
         except (PermissionDenied, Overloaded) as error:
             self._turn_away(item, error)
         except Exception as error:
@@ -127,7 +126,7 @@ class Operations:
             if operation is None:
                 self._ask_at_the_desk(self._ordinary(item))
             else:
-                self._put(item, operation, attempt)
+                self._put(item, operation)
 
     def _admit(self, item: Item) -> None:
         call = item.call
@@ -157,7 +156,7 @@ class Operations:
             return self._first_try.settle(item.request, key)
         raise NOTHING_ASKED
 
-    def _put(self, item: Item, operation: StoreOperation | bytes, attempt: Attempt | None) -> None:
+    def _put(self, item: Item, operation: StoreOperation | bytes) -> None:
         line = item.call.line
         if line is None:
             line = item.call.line = self._parts.store.line_of(item.call.key[0])
@@ -166,7 +165,6 @@ class Operations:
             portion = self._prepared[line] = Portion()
         portion.items.append(item)
         portion.operations.append(operation)
-        portion.attempts.append(attempt)
         if len(portion.items) == MAX_BATCH:
             self._submit(line, self._prepared.pop(line))
 
@@ -205,12 +203,12 @@ class Operations:
     def _conclude(self, portion: Portion, results: list[Any]) -> None:
         now_s = self._loop.time()
         plain: list[tuple[Item, PlainCharge]] = []
-        for item, attempt, result in zip(portion.items, portion.attempts, results, strict=True):
+        for item, result in zip(portion.items, results, strict=True):
             if isinstance(result, list):
                 item.call.heard_s = now_s
                 plain.append((item, result))
             else:
-                self._conclude_one(item, attempt, result, now_s)
+                self._conclude_one(item, result, now_s)
         if plain:
             self._conclude_plain(plain)
 
@@ -227,14 +225,12 @@ class Operations:
         for item in items:
             self._finish(item)
 
-    def _conclude_one(
-        self, item: Item, attempt: Attempt | None, result: Result, now_s: float
-    ) -> None:
+    def _conclude_one(self, item: Item, result: Result, now_s: float) -> None:
         try:
-            if attempt is None:
+            if item.attempt is None:
                 plain = self._tell_charge(item, result, now_s)
             else:
-                plain = self._tell_other(item, attempt, result, now_s)
+                plain = self._tell_other(item, item.attempt, result, now_s)
         except Exception as error:  # a bug must not leave a call busy for ever
             self._refuse(item, error)
             return
