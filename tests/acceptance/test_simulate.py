@@ -109,6 +109,7 @@ def test_an_interrupted_simulation_settles_its_calls(server: Server) -> None:
     assert FAULTLESS in simulation.out
 
 
+@pytest.mark.timeout(150)  # four starts, and the whole story
 def test_the_demo_ends_cleanly_at_any_moment_and_then_shows_every_decision(state_dir: Path) -> None:
     for moment in ("Starting Tollgate", "Three tenants", r"[1-9]\d* active"):
         with _demo(state_dir) as demo:

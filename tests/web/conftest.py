@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.service import TENANT, Service, running
 
@@ -27,6 +27,9 @@ FLAGS = (
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)
 Open = Callable[..., Page]
+
+# A page is given the time that it may need where other tests run beside it.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
 """The tenants of the demo, and how each run puts them back to where the story begins."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
 from server.money import MICROS
 from server.simulator.office import Office
 from tollgate.v1 import billing_pb2 as pb
+from tollgate.v1.history_pb2 import SeedExampleRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Role:
     room: int | None
     threshold: int
     about: str
+    example: str = ""  # of which it has the past
 
     def usual_cap_will_do(self, held: int) -> bool:
         """Whether the usual cap leaves about the room that the story needs."""
@@ -42,6 +45,7 @@ CAST = (
         room=10 * MICROS,
         threshold=10 * MICROS,
         about="has money and room",
+        example="march-2026",
     ),
     Role(
         tenant_id="last-penny-pizza",
@@ -99,6 +103,10 @@ async def _place(office: Office, role: Role, run: str) -> pb.GetBalanceResponse:
 
 
 async def _create(office: Office, role: Role) -> None:
+    if role.example:
+        await _unless_there(office, office.stub.SeedExample, _past(role))
+        await office.ask(office.stub.UpdateTenant, _threshold(role))
+        return
     tenant = pb.Tenant(
         tenant_id=role.tenant_id,
         name=role.name,
@@ -109,11 +117,31 @@ async def _create(office: Office, role: Role) -> None:
         ),
     )
     request = pb.CreateTenantRequest(request_id=f"demo-create-{role.tenant_id}", tenant=tenant)
+    await _unless_there(office, office.stub.CreateTenant, request)
+
+
+async def _unless_there(office: Office, make: Any, request: Any) -> None:
     try:
-        await office.ask(office.stub.CreateTenant, request)
+        await office.ask(make, request)
     except grpc.aio.AioRpcError as error:
         if error.code() != grpc.StatusCode.ALREADY_EXISTS:
             raise
+
+
+def _past(role: Role) -> SeedExampleRequest:
+    return SeedExampleRequest(
+        request_id=f"demo-past-{role.tenant_id}", tenant_id=role.tenant_id, example=role.example
+    )
+
+
+def _threshold(role: Role) -> pb.UpdateTenantRequest:
+    limits = pb.Limits(low_balance_threshold_micros=role.threshold)
+    change = pb.UpdateTenantRequest(
+        request_id=f"demo-threshold-{role.tenant_id}",
+        tenant=pb.Tenant(tenant_id=role.tenant_id, limits=limits),
+    )
+    change.update_mask.paths.append("limits.low_balance_threshold_micros")
+    return change
 
 
 async def _set_balance(office: Office, role: Role, run: str, before: pb.GetBalanceResponse) -> None:
