@@ -60,6 +60,7 @@ class KeyRing:
     def __init__(self, finder: KeyFinder, clock: Callable[[], float] = monotonic) -> None:
         self._finder = finder
         self._clock = clock
+        self._pinned: dict[str, _Known] = {}
         self._known: dict[str, _Known] = {}
         self._unknown: dict[str, _Known] = {}
         # Whole keys that were verified, until they must be asked for again: hashing each time
@@ -73,7 +74,7 @@ class KeyRing:
         """Make a key valid for the life of the process, without the finder."""
         key_id, secret = _parse(key)
         principal = Principal.of(key_id, scopes)
-        self._known[key_id] = _Known(_sha256(secret), principal, math.inf, math.inf)
+        self._pinned[key_id] = _Known(_sha256(secret), principal, math.inf, math.inf)
 
     def recall(self, key: str) -> Principal | None:
         """The principal of a key that is remembered; None when it must be looked up.
@@ -85,7 +86,7 @@ class KeyRing:
         if proven is not None and now < proven.fresh_until:
             return proven.principal
         key_id, secret = _parse(key)
-        known = self._known.get(key_id) or self._unknown.get(key_id)
+        known = self._remembered(key_id)
         if known is None:
             return None
         if now >= known.fresh_until:
@@ -111,7 +112,7 @@ class KeyRing:
         Raises Unauthenticated, StoreUnavailable, Overloaded.
         """
         now = self._clock()
-        known = self._known.get(key_id) or self._unknown.get(key_id)
+        known = self._remembered(key_id)
         if known is None or now >= known.fresh_until:
             lookup = self._look_up(key_id)
             if known is None or now >= known.kept_until:
@@ -127,6 +128,10 @@ class KeyRing:
         for lookup in list(self._lookups.values()):
             lookup.cancel()
         await asyncio.gather(*self._lookups.values(), return_exceptions=True)
+
+    def _remembered(self, key_id: str) -> _Known | None:
+        pinned = self._pinned.get(key_id)
+        return pinned or self._known.get(key_id) or self._unknown.get(key_id)
 
     def _look_up(self, key_id: str) -> asyncio.Task[_Known] | None:
         lookup = self._lookups.get(key_id)

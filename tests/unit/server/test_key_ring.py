@@ -188,6 +188,19 @@ async def test_a_pinned_key_needs_no_finder(ring: KeyRing, finder: Finder, clock
     assert principal.role == "admin"
 
 
+async def test_a_pinned_key_is_kept_however_many_others_are_known(
+    ring: KeyRing, finder: Finder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_ring, "MAX_KEYS", 2)
+    ring.pin(f"tg_boot_{SECRET}", ("admin",))
+    for number in range(4):
+        finder.keys[f"k{number}"] = finder.keys["k1"]
+        await ring.ask(f"tg_k{number}_{SECRET}")
+    told = ring.recall(f"tg_boot_{SECRET}")
+    assert told is not None
+    assert told.role == "admin"
+
+
 async def test_what_was_verified_is_forgotten_with_its_key(
     ring: KeyRing, finder: Finder, clock: Clock
 ) -> None:
