@@ -186,7 +186,7 @@ class Parts:
         self.applier = ChangeApplier(
             self.store, self.readers, self.tenants, self.directory, self.keeper
         )
-        self.payments = Payments(settings, pool, self.store, self.applier)
+        self.payments = Payments(settings, pool, self.store, self.applier, self._console_origin)
         self.notifying = Notifying(settings, pool, self.documents, self.directory)
         self.auditor = Auditor(
             self.store, self.readers, AuditReader(pool), settings.repair_limit_micros

@@ -18,6 +18,16 @@ class NewTopUp(NamedTuple):
     pay_currency: str
 
 
+class Quote(NamedTuple):
+    """What a credit would cost now: the rate, None when none is set, and the minor units of
+    `pay_currency`, None without a rate or an amount.
+    """
+
+    pay_currency: str
+    rate: Rate | None
+    pay_minor: int | None
+
+
 class TopUp(NamedTuple):
     """A payment that a tenant was asked for, and what became of it.
 

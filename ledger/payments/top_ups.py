@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ledger.errors import UnknownTopUp, WrongState
+from ledger.errors import RateMissing, UnknownTopUp, WrongState
 from ledger.history.opening import Opening, open_row, set_details
 from ledger.history.row import TOP_UP
 from ledger.organisations.register import share_usable
@@ -18,6 +18,7 @@ from ledger.payments.rows import top_up_of
 from ledger.payments.top_up import (
     NewTopUp,
     Notice,
+    Quote,
     Recorded,
     Return,
     TopUp,
@@ -88,6 +89,20 @@ class TopUps:
         opening = Opening(key, TOP_UP, created_at, new.credit_micros, new.provider)
         await open_row(connection, new.tenant, opening)
         return top_up_id
+
+    async def quotes(
+        self, tenant: str, pay_currencies: Sequence[str], credit_micros: int
+    ) -> tuple[str, Sequence[Quote]]:
+        """The tenant's currency, and what `create` would pin now for each of the currencies; an
+        empty one is the tenant's own. Raises UnknownTenant.
+        """
+        async with reading(self._pool) as connection:
+            found = await find_tenant(connection, tenant)
+            day = self._day_of(found)
+            return found.currency, [
+                await _quote(connection, found.currency, each or found.currency, day, credit_micros)
+                for each in pay_currencies
+            ]
 
     def _day_of(self, tenant: Tenant) -> date:
         """Today in the tenant's zone, or in UTC where that is later: a rate that is set for today
@@ -198,3 +213,14 @@ async def _find(connection: Connection, tenant: str, top_up_id: str) -> TopUp:
     if row is None:
         raise UnknownTopUp("the tenant has no such top-up")
     return top_up_of(row)
+
+
+async def _quote(
+    connection: Connection, currency: str, pay_currency: str, day: date, credit_micros: int
+) -> Quote:
+    try:
+        rate = await rate_on(connection, currency, pay_currency, day)
+    except RateMissing:
+        return Quote(pay_currency, None, None)
+    minor = pay_minor(credit_micros, rate, pay_currency) if credit_micros else None
+    return Quote(pay_currency, rate, minor)

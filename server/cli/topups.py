@@ -82,6 +82,26 @@ def create(
 
 
 @app.command()
+def options(
+    tenant_id: TenantArgument,
+    amount: Annotated[
+        int | None, typer.Argument(parser=parsing.amount, metavar="AMOUNT", help="What to credit.")
+    ] = None,
+    server: ServerOption = DEFAULT_SERVER,
+) -> None:
+    """Show who takes payments, and what an amount would cost now."""
+    request = pb.GetTopUpOptionsRequest(tenant_id=tenant_id, credit_amount_micros=amount or 0)
+    with Connection(server) as connection:
+        reply = connection.ask(connection.billing.GetTopUpOptions, request)
+    columns = ("provider", "methods", "pays in", ">rate", ">pays")
+    printing.table(columns, [_option(reply.currency, option) for option in reply.options])
+    least, most = (
+        show(micros, reply.currency) for micros in (reply.least_micros, reply.most_micros)
+    )
+    printing.say(f"From {least} to {most} at once.")
+
+
+@app.command()
 def confirm(
     tenant_id: TenantArgument,
     top_up_id: TopUpArgument,
@@ -213,9 +233,22 @@ def _credit(top_up: pb.TopUp) -> str:
     return show(top_up.credit_amount_micros, top_up.currency)
 
 
-def _paid(top_up: pb.TopUp) -> str:
-    scale: int = 10 ** (6 - minor_digits(top_up.pay_currency))
-    return show(top_up.pay_amount_minor * scale, top_up.pay_currency)
+def _paid(asked: pb.TopUp | pb.TopUpOption) -> str:
+    scale: int = 10 ** (6 - minor_digits(asked.pay_currency))
+    return show(asked.pay_amount_minor * scale, asked.pay_currency)
+
+
+def _option(currency: str, option: pb.TopUpOption) -> tuple[str, ...]:
+    names = {number: name for name, number in METHODS.items()}
+    rate = option.exchange_rate.rate or printing.NONE
+    missing = option.pay_currency != currency and not option.HasField("exchange_rate")
+    return (
+        _word(pb.PaymentProvider, option.provider),
+        ", ".join(names[method] for method in option.methods),
+        option.pay_currency,
+        "not set" if missing else rate,
+        _paid(option) if option.HasField("pay_amount_minor") else printing.NONE,
+    )
 
 
 def _row(top_up: pb.TopUp) -> tuple[str, ...]:

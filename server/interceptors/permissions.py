@@ -73,6 +73,7 @@ ALLOWED: Mapping[str, Roles] = {
             "ExportHistory": _OWNERS,
             "WatchBalance": _OWNERS,
             "SeedExample": _ADMINS,
+            "GetTopUpOptions": _OWNERS,
             "CreateTopUp": _OWNERS,
             "GetTopUp": _OWNERS,
             "ListTopUps": _OWNERS,

@@ -8,7 +8,7 @@ from server.errors import FailedPrecondition, InvalidFields, Violation
 from server.paging import page_size, position, token
 from server.payments.cashier import Cashier
 from server.payments.provider import MANUAL, ROBOKASSA, STRIPE, Provider, Providers
-from server.payments.shown import METHODS, PROVIDERS, shown
+from server.payments.shown import METHODS, PROVIDERS, shown, shown_option
 from tollgate.v1 import payments_pb2 as pb
 
 
@@ -26,6 +26,27 @@ class TopUpDesk:
         """`bounds_micros` are the least and the most that may be topped up at once."""
         self._top_ups, self._cashier, self._providers = top_ups, cashier, providers
         self._debits, self._bounds_micros = debits, bounds_micros
+
+    async def options(self, request: pb.GetTopUpOptionsRequest) -> pb.GetTopUpOptionsResponse:
+        """The providers that are set up, and what the amount would cost through each."""
+        form = Form()
+        form.id("tenant_id", request.tenant_id)
+        if request.credit_amount_micros:
+            self._check_amount(form, request.credit_amount_micros)
+        form.done()
+        providers = self._providers.set_up()
+        currency, quotes = await self._top_ups.quotes(
+            request.tenant_id,
+            [provider.currency for provider in providers],
+            request.credit_amount_micros,
+        )
+        pairs = zip(providers, quotes, strict=True)
+        return pb.GetTopUpOptionsResponse(
+            currency=currency,
+            least_micros=self._bounds_micros[0],
+            most_micros=self._bounds_micros[1],
+            options=[shown_option(currency, provider, quote) for provider, quote in pairs],
+        )
 
     async def create(self, request: pb.CreateTopUpRequest) -> pb.CreateTopUpResponse:
         """Pins the amounts, then opens the provider's page; a repeat opens the same one."""
@@ -58,10 +79,7 @@ class TopUpDesk:
         form = Form()
         form.id("request_id", request.request_id)
         form.id("tenant_id", request.tenant_id)
-        least, most = self._bounds_micros
-        if not least <= request.credit_amount_micros <= most:
-            description = f"must be from {least} to {most}"
-            form.wrong("credit_amount_micros", description, "AMOUNT_OUT_OF_RANGE")
+        self._check_amount(form, request.credit_amount_micros)
         if request.organisation_id:
             form.id("organisation_id", request.organisation_id)
         if request.provider not in PROVIDERS:
@@ -69,6 +87,12 @@ class TopUpDesk:
         if request.method not in METHODS:
             form.wrong("method", "must be a method of this release")
         form.done()
+
+    def _check_amount(self, form: Form, micros: int) -> None:
+        least, most = self._bounds_micros
+        if not least <= micros <= most:
+            description = f"must be from {least} to {most}"
+            form.wrong("credit_amount_micros", description, "AMOUNT_OUT_OF_RANGE")
 
     async def get(self, request: pb.GetTopUpRequest) -> pb.GetTopUpResponse:
         """Reads one top-up."""

@@ -14,6 +14,12 @@ class PaymentMethods:
     _top_ups: TopUpDesk
     _rates: RateDesk
 
+    async def GetTopUpOptions(
+        self, request: pb.GetTopUpOptionsRequest, context: Any
+    ) -> pb.GetTopUpOptionsResponse:
+        current_principal().require(request.tenant_id)
+        return await self._top_ups.options(request)
+
     async def CreateTopUp(
         self, request: pb.CreateTopUpRequest, context: Any
     ) -> pb.CreateTopUpResponse:

@@ -1,8 +1,11 @@
 """The parts of payments, put together from the settings and the stores."""
 
+from collections.abc import Callable
+
 from pydantic import SecretStr
 
 from ledger.payments.exchange_rates import ExchangeRates
+from ledger.payments.top_up import TopUp
 from ledger.payments.top_ups import TopUps
 from ledger.pool import Pool
 from quota.store import QuotaStore
@@ -30,6 +33,7 @@ class Payments:
         pool: Pool,
         store: QuotaStore,
         applier: ChangeApplier,
+        console_origin: str,
     ) -> None:
         self._settings = settings
         self.top_ups = TopUps(pool)
@@ -37,7 +41,7 @@ class Payments:
         self.rates = RateDesk(self.exchange_rates)
         self.returner = Returner(store, applier, self.top_ups)
         self.cashier = Cashier(self.top_ups, applier, self.returner)
-        self.providers = providers(settings)
+        self.providers = providers(settings, console_origin)
         shop = _shop(settings)
         self.webhooks = Webhooks(self.cashier, _endpoint(settings), shop)
 
@@ -51,7 +55,7 @@ class Payments:
         await self.providers.close()
 
 
-def providers(settings: PaymentSettings) -> Providers:
+def providers(settings: PaymentSettings, console_origin: str) -> Providers:
     """The providers whose settings are there."""
     missing = missing_settings(settings)
     set_up: list[Provider] = [Manual(settings.manual_currency or "")]
@@ -61,13 +65,20 @@ def providers(settings: PaymentSettings) -> Providers:
                 _plain(settings.stripe_secret_key),
                 settings.stripe_currency,
                 settings.stripe_api_base,
-                settings.payment_return_url,
+                _way_back(settings.payment_return_url, console_origin),
             )
         )
     shop = _shop(settings)
     if shop is not None:
         set_up.append(RobokassaPages(shop, settings.robokassa_pay_url))
     return Providers(set_up, missing)
+
+
+def _way_back(url: str | None, console_origin: str) -> Callable[[TopUp], str]:
+    """Where a payer goes after the provider's page."""
+    if url is not None:
+        return lambda _top_up: url
+    return lambda top_up: f"{console_origin}/console/t/{top_up.tenant}/top-up/{top_up.id}?back=1"
 
 
 def _endpoint(settings: PaymentSettings) -> StripeEndpoint | None:

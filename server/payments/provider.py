@@ -70,6 +70,10 @@ class Providers:
         self._set_up = {provider.name: provider for provider in set_up}
         self._missing = dict(missing or {})
 
+    def set_up(self) -> Sequence[Provider]:
+        """Those that can be chosen; the one that needs nothing is last."""
+        return sorted(self._set_up.values(), key=lambda provider: provider.name == MANUAL)
+
     def named(self, name: str) -> Provider:
         """The provider of that name, or the one to take for an empty name.
 

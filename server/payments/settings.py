@@ -24,6 +24,7 @@ Text = Annotated[str | None, BeforeValidator(blank_is_none)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 OwnCurrency = Annotated[Currency | None, BeforeValidator(blank_is_none)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+OwnUrl = Annotated[Url | None, BeforeValidator(blank_is_none)]
 
 
 class PaymentSettings(BaseSettings):
@@ -35,9 +36,10 @@ class PaymentSettings(BaseSettings):
     top_up_max_micros: int = Field(
         10_000_000_000, ge=1, le=10**12, description="The most that may be topped up at once."
     )
-    payment_return_url: Url = Field(
-        "http://127.0.0.1:8080/",
-        description="Where Stripe sends the payer back to; it proves no payment.",
+    payment_return_url: OwnUrl = Field(
+        None,
+        description="Where Stripe sends the payer back to; it proves no payment. Unset: the "
+        "top-up's page in the console, which shows the payment as it comes.",
     )
     manual_currency: OwnCurrency = Field(
         None, description="What manual top-ups are paid in; unset: the tenant's own currency."

@@ -3,8 +3,17 @@
 from ledger.payments.exchange_rates import SetRate
 from ledger.payments.facts import State
 from ledger.payments.rate import Rate
-from ledger.payments.top_up import TopUp
-from server.payments.provider import ANY, BANK_CARD, BANK_TRANSFER, MANUAL, ROBOKASSA, SBP, STRIPE
+from ledger.payments.top_up import Quote, TopUp
+from server.payments.provider import (
+    ANY,
+    BANK_CARD,
+    BANK_TRANSFER,
+    MANUAL,
+    ROBOKASSA,
+    SBP,
+    STRIPE,
+    Provider,
+)
 from tollgate.v1 import payments_pb2 as pb
 
 PROVIDERS = {
@@ -53,6 +62,19 @@ def shown(top_up: TopUp) -> pb.TopUp:
     message.created_at.FromDatetime(top_up.created_at)
     if top_up.paid_at is not None:
         message.paid_at.FromDatetime(top_up.paid_at)
+    return message
+
+
+def shown_option(currency: str, provider: Provider, quote: Quote) -> pb.TopUpOption:
+    """A way to pay as clients see it."""
+    message = pb.TopUpOption(
+        provider=_PROVIDER_NUMBERS[provider.name],
+        methods=sorted(_METHOD_NUMBERS[name] for name in provider.methods - {ANY}),
+        pay_currency=quote.pay_currency,
+        pay_amount_minor=quote.pay_minor,
+    )
+    if quote.rate is not None and quote.rate.day is not None:
+        message.exchange_rate.CopyFrom(_rate(currency, quote.pay_currency, quote.rate))
     return message
 
 

@@ -1,5 +1,6 @@
 """Stripe Checkout: one session for one top-up, through the official library."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -23,7 +24,9 @@ class StripePages:
 
     name = STRIPE
 
-    def __init__(self, secret_key: str, currency: str, api_base: str, return_url: str) -> None:
+    def __init__(
+        self, secret_key: str, currency: str, api_base: str, return_url: Callable[[TopUp], str]
+    ) -> None:
         import stripe
 
         self._stripe = stripe
@@ -73,8 +76,8 @@ class StripePages:
             "payment_intent_data": {"metadata": marked},
             # The amount is compared in the currency that was asked for.
             "adaptive_pricing": {"enabled": False},
-            "success_url": self._return_url,
-            "cancel_url": self._return_url,
+            "success_url": self._return_url(top_up),
+            "cancel_url": self._return_url(top_up),
         }
         if top_up.method != ANY:
             params["allowed_payment_method_types"] = [self._types[top_up.method]]

@@ -7,6 +7,9 @@ __all__ = ["server", "terminal"]
 
 def test_a_newcomer_tops_up_by_hand_and_sees_the_balance_rise(terminal: Terminal) -> None:
     terminal.run("tenant", "create", "newcomer")
+    options = terminal.run("topup", "options", "newcomer", "25").out
+    assert "manual" in options
+    assert "$25.00" in options
     begun = terminal.run("topup", "create", "newcomer", "25")
     assert "pay $25.00, get $25.00" in begun.out
     hint = begun.out.splitlines()[-1].split()

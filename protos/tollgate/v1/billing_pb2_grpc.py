@@ -202,6 +202,11 @@ class BillingServiceStub(object):
                 request_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
                 _registered_method=True)
+        self.GetTopUpOptions = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetTopUpOptions',
+                request_serializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpOptionsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpOptionsResponse.FromString,
+                _registered_method=True)
         self.CreateTopUp = channel.unary_unary(
                 '/tollgate.v1.BillingService/CreateTopUp',
                 request_serializer=tollgate_dot_v1_dot_payments__pb2.CreateTopUpRequest.SerializeToString,
@@ -519,6 +524,13 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTopUpOptions(self, request, context):
+        """Tells how a tenant can pay, and what an amount would cost now. Nothing is pinned by it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateTopUp(self, request, context):
         """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
         returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
@@ -791,6 +803,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.SeedExample,
                     request_deserializer=tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.SerializeToString,
+            ),
+            'GetTopUpOptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTopUpOptions,
+                    request_deserializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpOptionsRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_payments__pb2.GetTopUpOptionsResponse.SerializeToString,
             ),
             'CreateTopUp': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateTopUp,
@@ -1730,6 +1747,33 @@ class BillingService(object):
             '/tollgate.v1.BillingService/SeedExample',
             tollgate_dot_v1_dot_history__pb2.SeedExampleRequest.SerializeToString,
             tollgate_dot_v1_dot_history__pb2.SeedExampleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTopUpOptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetTopUpOptions',
+            tollgate_dot_v1_dot_payments__pb2.GetTopUpOptionsRequest.SerializeToString,
+            tollgate_dot_v1_dot_payments__pb2.GetTopUpOptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

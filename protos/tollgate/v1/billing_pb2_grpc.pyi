@@ -129,6 +129,8 @@ class BillingServiceStub:
     """Creates a tenant whose past is posted to the ledger with its dates: the product's example
     month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
     """
+    GetTopUpOptions: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetTopUpOptionsRequest, _payments_pb2.GetTopUpOptionsResponse]
+    """Tells how a tenant can pay, and what an amount would cost now. Nothing is pinned by it."""
     CreateTopUp: _grpc.UnaryUnaryMultiCallable[_payments_pb2.CreateTopUpRequest, _payments_pb2.CreateTopUpResponse]
     """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
     returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
@@ -272,6 +274,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Creates a tenant whose past is posted to the ledger with its dates: the product's example
     month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
     """
+    GetTopUpOptions: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetTopUpOptionsRequest, _payments_pb2.GetTopUpOptionsResponse]  # type: ignore[assignment]
+    """Tells how a tenant can pay, and what an amount would cost now. Nothing is pinned by it."""
     CreateTopUp: _aio.UnaryUnaryMultiCallable[_payments_pb2.CreateTopUpRequest, _payments_pb2.CreateTopUpResponse]  # type: ignore[assignment]
     """Begins a top-up: pins what is credited, what is to be paid and the rate between them, and
     returns the provider's page. FAILED_PRECONDITION names the setting that a provider lacks
@@ -604,6 +608,14 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a tenant whose past is posted to the ledger with its dates: the product's example
         month. ALREADY_EXISTS, reason TENANT_EXISTS, for a tenant that is there.
         """
+
+    @_abc_1.abstractmethod
+    def GetTopUpOptions(
+        self,
+        request: _payments_pb2.GetTopUpOptionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.GetTopUpOptionsResponse, _abc.Awaitable[_payments_pb2.GetTopUpOptionsResponse]]:
+        """Tells how a tenant can pay, and what an amount would cost now. Nothing is pinned by it."""
 
     @_abc_1.abstractmethod
     def CreateTopUp(

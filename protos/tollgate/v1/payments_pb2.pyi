@@ -257,6 +257,114 @@ class TopUp(_message.Message):
 Global___TopUp: _TypeAlias = TopUp  # noqa: Y015
 
 @_typing.final
+class GetTopUpOptionsRequest(_message.Message):
+    """Asks how a tenant can pay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    CREDIT_AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """The tenant's id."""
+    credit_amount_micros: _builtins.int
+    """What is to be credited, in micros; 0 asks without an amount."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        credit_amount_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit_amount_micros", b"credit_amount_micros", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTopUpOptionsRequest: _TypeAlias = GetTopUpOptionsRequest  # noqa: Y015
+
+@_typing.final
+class TopUpOption(_message.Message):
+    """Is a provider that is set up, and what it would ask for now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    METHODS_FIELD_NUMBER: _builtins.int
+    PAY_CURRENCY_FIELD_NUMBER: _builtins.int
+    EXCHANGE_RATE_FIELD_NUMBER: _builtins.int
+    PAY_AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    provider: Global___PaymentProvider.ValueType
+    """Who takes the payment."""
+    pay_currency: _builtins.str
+    """ISO 4217 code of what is paid with."""
+    pay_amount_minor: _builtins.int
+    """What would be pinned now, in minor units of pay_currency; absent without an amount or a rate."""
+    @_builtins.property
+    def methods(self) -> _containers.RepeatedScalarFieldContainer[Global___PaymentMethod.ValueType]:
+        """How it can be paid there, without UNSPECIFIED, by number."""
+
+    @_builtins.property
+    def exchange_rate(self) -> Global___ExchangeRate:
+        """The rate of today; absent when both are one currency, or when none is set: then nothing can be
+        paid this way.
+        """
+
+    def __init__(
+        self,
+        *,
+        provider: Global___PaymentProvider.ValueType = ...,
+        methods: _abc.Iterable[Global___PaymentMethod.ValueType] | None = ...,
+        pay_currency: _builtins.str = ...,
+        exchange_rate: Global___ExchangeRate | None = ...,
+        pay_amount_minor: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_pay_amount_minor", b"_pay_amount_minor", "exchange_rate", b"exchange_rate", "pay_amount_minor", b"pay_amount_minor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pay_amount_minor", b"_pay_amount_minor", "exchange_rate", b"exchange_rate", "methods", b"methods", "pay_amount_minor", b"pay_amount_minor", "pay_currency", b"pay_currency", "provider", b"provider"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__pay_amount_minor: _TypeAlias = _typing.Literal["pay_amount_minor"]  # noqa: Y015
+    _WhichOneofArgType__pay_amount_minor: _TypeAlias = _typing.Literal["_pay_amount_minor", b"_pay_amount_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pay_amount_minor) -> _WhichOneofReturnType__pay_amount_minor | None: ...
+
+Global___TopUpOption: _TypeAlias = TopUpOption  # noqa: Y015
+
+@_typing.final
+class GetTopUpOptionsResponse(_message.Message):
+    """Answers GetTopUpOptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    LEAST_MICROS_FIELD_NUMBER: _builtins.int
+    MOST_MICROS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """ISO 4217 code of the tenant's currency."""
+    least_micros: _builtins.int
+    """The least that may be topped up at once, in micros."""
+    most_micros: _builtins.int
+    """The most that may be topped up at once, in micros."""
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopUpOption]:
+        """The providers that are set up; MANUAL last."""
+
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        least_micros: _builtins.int = ...,
+        most_micros: _builtins.int = ...,
+        options: _abc.Iterable[Global___TopUpOption] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "least_micros", b"least_micros", "most_micros", b"most_micros", "options", b"options"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTopUpOptionsResponse: _TypeAlias = GetTopUpOptionsResponse  # noqa: Y015
+
+@_typing.final
 class CreateTopUpRequest(_message.Message):
     """Asks to begin a top-up."""
 

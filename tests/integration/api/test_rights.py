@@ -280,6 +280,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "ListDocuments": {},
     "DownloadDocument": {},
     "SendDocument": {"request_id": "r11"},
+    "GetTopUpOptions": {},
     "CreateTopUp": {"request_id": "r5", "credit_amount_micros": 10_000_000},
     "GetTopUp": {},
     "ListTopUps": {},

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.api.client import Told
 from tests.integration.api.conftest import Install
 from tests.integration.api.installation import clock_tariff, fresh_id
-from tests.integration.payments.office import TEN_DOLLARS, Office, opened
+from tests.integration.payments.office import RATE, TEN_DOLLARS, Office, opened
 from tollgate.v1 import billing_pb2
 from tollgate.v1 import payments_pb2 as pb
 
@@ -17,6 +17,7 @@ PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 MANUAL, STRIPE = pb.PAYMENT_PROVIDER_MANUAL, pb.PAYMENT_PROVIDER_STRIPE
 ROBOKASSA = pb.PAYMENT_PROVIDER_ROBOKASSA
+CONSOLE_PAGE = "http://127.0.0.1:8080/console/t/acme/top-up/{}?back=1"
 
 
 def confirmation(top_up: pb.TopUp, request_id: str = "") -> pb.ConfirmTopUpRequest:
@@ -56,8 +57,54 @@ async def test_stripe_is_asked_for_exactly_what_is_pinned(office: Office) -> Non
         "metadata[top_up_id]": top_up.top_up_id,
         "payment_intent_data[metadata][top_up_id]": top_up.top_up_id,
         "allowed_payment_method_types[0]": "card",
+        "success_url": CONSOLE_PAGE.format(top_up.top_up_id),
+        "cancel_url": CONSOLE_PAGE.format(top_up.top_up_id),
     }
     assert {name: asked.form.get(name) for name in expected} == expected
+
+
+async def test_payers_come_back_to_where_the_installation_says(install: Install) -> None:
+    async with opened(install, payment_return_url="https://shop.example/thanks") as office:
+        await office.top_up(STRIPE)
+        assert office.stripe.asked[0].form["success_url"] == "https://shop.example/thanks"
+
+
+async def test_options_tell_who_takes_payments_and_what_an_amount_costs(office: Office) -> None:
+    reply = await office.admin(
+        pb.GetTopUpOptionsRequest(tenant_id="acme", credit_amount_micros=TEN_DOLLARS)
+    )
+    assert (reply.currency, reply.least_micros, reply.most_micros) == ("USD", 10**6, 10**10)
+    stripe, robokassa, manual = reply.options
+    assert (stripe.provider, stripe.pay_currency, stripe.pay_amount_minor) == (STRIPE, "USD", 1_000)
+    assert list(stripe.methods) == [pb.PAYMENT_METHOD_BANK_CARD, pb.PAYMENT_METHOD_BANK_TRANSFER]
+    assert not stripe.HasField("exchange_rate")
+    assert (robokassa.provider, robokassa.pay_currency) == (ROBOKASSA, "RUB")
+    assert robokassa.exchange_rate.rate == RATE
+    assert manual.provider == MANUAL
+    pinned = await office.top_up(ROBOKASSA)
+    assert robokassa.pay_amount_minor == pinned.pay_amount_minor == 92_457
+    without = await office.admin(pb.GetTopUpOptionsRequest(tenant_id="acme"))
+    assert not any(option.HasField("pay_amount_minor") for option in without.options)
+
+
+async def test_an_option_without_a_rate_tells_no_price(office: Office) -> None:
+    tariff = clock_tariff("euro", currency="EUR")
+    await office.admin(billing_pb2.PutTariffRequest(request_id="euro-1", tariff=tariff))
+    await office.installation.tenant("euro", currency="EUR", tariff="euro")
+    reply = await office.admin(
+        pb.GetTopUpOptionsRequest(tenant_id="euro", credit_amount_micros=TEN_DOLLARS)
+    )
+    robokassa = reply.options[1]
+    assert robokassa.pay_currency == "RUB"
+    assert not robokassa.HasField("exchange_rate")
+    assert not robokassa.HasField("pay_amount_minor")
+
+
+@pytest.mark.parametrize("micros", [999_999, 10**10 + 1, -1])
+async def test_options_of_an_amount_out_of_bounds_are_told(office: Office, micros: int) -> None:
+    request = pb.GetTopUpOptionsRequest(tenant_id="acme", credit_amount_micros=micros)
+    told = Told(INVALID, "AMOUNT_OUT_OF_RANGE", "credit_amount_micros")
+    assert await office.admin.told(request) == told
 
 
 async def test_a_repeat_opens_the_same_page_and_other_content_is_refused(office: Office) -> None:
