@@ -11,6 +11,7 @@ from server.console.access.doors import HOME, Doors
 from server.console.gate import Endpoint, Gate
 from server.console.headers import dressed
 from server.console.look.assets import Assets
+from server.console.pages.top_up.coming_back import come_back
 
 
 def console_routes(gate: Gate, assets: Assets, *, secure: bool) -> list[BaseRoute]:
@@ -32,6 +33,7 @@ def _endpoints(gate: Gate, assets: Assets) -> Iterator[tuple[str, str, Endpoint]
     yield "POST", f"{HOME}/preferences", gate.open(places.prefer)
     yield "POST", f"{HOME}/sign-out", gate.signed_in(doors.sign_out)
     yield "GET", f"{HOME}/tenants", gate.signed_in(places.choose)
+    yield "GET", f"{HOME}/paid", gate.signed_in(come_back)
     for page in gate.parts.pages:
         for action in page.actions:
             path = page.address("{tenant_id}", action.path)

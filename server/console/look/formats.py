@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from babel import Locale, dates, numbers
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ledger.payments.rate import minor_digits
+
 MICROS = Decimal(1_000_000)
 CENT = 10_000
 
@@ -30,16 +32,31 @@ class Formats:
         """An amount with four decimals, for what costs cents: "$0.0452"."""
         return self._money(micros, currency, "¤#,##0.0000", "#,##0.0000\xa0¤")
 
+    def paid(self, minor: int, currency: str) -> str:
+        """An amount of a currency's minor units in its own decimals: "¥1,000", "₽12.50"."""
+        digits = minor_digits(currency)
+        number = "#,##0" + ("." + "0" * digits if digits else "")
+        return self._money(minor * 10 ** (6 - digits), currency, f"¤{number}", f"{number}\xa0¤")
+
+    def exact(self, decimal: str) -> str:
+        """A decimal with all its digits: "92.4567"."""
+        return numbers.format_decimal(
+            Decimal(decimal), "#,##0.#########", self.locale, decimal_quantization=False
+        )
+
     def short_money(self, micros: int, currency: str = "") -> str:
         """An amount without needless decimals, for axes: "$20", "$0.5"."""
         return self._money(micros, currency, "¤#,##0.######", "#,##0.######\xa0¤")
 
     def _money(self, micros: int, currency: str, before: str, after: str) -> str:
+        currency = currency or self.currency
+        if numbers.get_currency_symbol(currency, self.locale).isalpha():
+            before = before.replace("¤", "¤\xa0")  # a word stands apart
         pattern = after if self.locale.language == "ru" else before
         pattern = f"{pattern};-{pattern}" if pattern.startswith("¤") else pattern
         amount = Decimal(micros) / MICROS
         return numbers.format_currency(
-            amount, currency or self.currency, pattern, self.locale, currency_digits=False
+            amount, currency, pattern, self.locale, currency_digits=False
         )
 
     def number(self, number: int) -> str:

@@ -37,6 +37,15 @@ def test_money_with_the_decimals_that_it_needs() -> None:
     assert RU.money(1_000_000, "RUB").replace("\xa0", " ") == "1,00 ₽"
 
 
+def test_what_is_paid_has_the_decimals_of_its_currency_and_words_stand_apart() -> None:
+    english, russian = Formats("en", "UTC", "USD"), Formats("ru", "UTC", "USD")
+    assert english.paid(231_142, "RUB") == "RUB\xa02,311.42"
+    assert russian.paid(231_142, "RUB") == "2\xa0311,42\xa0₽"
+    assert english.paid(1_000, "JPY") == "¥1,000"
+    assert english.exact("92.456700001") == "92.456700001"
+    assert russian.exact("92.4567") == "92,4567"
+
+
 def test_days_and_moments_are_the_tenants() -> None:
     moment = datetime(2026, 3, 12, 21, 30, tzinfo=UTC)
     assert RU.time(moment) == "00:30"

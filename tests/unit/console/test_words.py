@@ -13,7 +13,16 @@ from server.console.look.words import ALL_WORDS, LANGUAGES, PLURALS, language_of
 PLACE = Path(server.console.__file__).parent
 RUSSIAN, ENGLISH = ALL_WORDS["ru"], ALL_WORDS["en"]
 # Chosen by a name that the services give, so no template spells them out.
-BY_NAME = ("terms.", "errors.", "fields.", "layout.theme_")
+BY_NAME = (
+    "terms.",
+    "errors.",
+    "fields.",
+    "layout.theme_",
+    *(
+        f"top-up.{section}."
+        for section in ("method", "payee", "provider", "state", "outcome", "end")
+    ),
+)
 
 
 def places(text: object) -> set[str]:
@@ -45,13 +54,13 @@ def test_a_section_is_told_apart_from_plural_forms() -> None:
 
 def used_keys() -> set[str]:
     files = [*PLACE.rglob("*.html"), *PLACE.rglob("*.py")]
-    literal = re.compile(r'"([a-z_]+\.[a-z_.]+)"')
+    literal = re.compile(r'"([a-z_-]+\.[a-z_.]+)"')
     return {key for file in files for key in literal.findall(file.read_text())}
 
 
 def test_every_text_is_used() -> None:
     used = used_keys()
-    tabs = {f"{path.name}.tab" for path in (PLACE / "pages").iterdir()}
+    tabs = {f"{path.name.replace('_', '-')}.tab" for path in (PLACE / "pages").iterdir()}
     unused = {key for key in ENGLISH.texts.keys() - used - tabs if not key.startswith(BY_NAME)}
     assert not unused
 
