@@ -28,7 +28,11 @@ def dead_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_MAX_QUEUE_SIZE": "512"}
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "3",  # longer than the end may take
+        "OTEL_BSP_MAX_QUEUE_SIZE": "512",
+    }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     yield variables
