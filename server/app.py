@@ -278,7 +278,12 @@ class Parts:
     def _history_desks(self) -> HistoryDesks:
         return HistoryDesks(
             OverviewDesk(self.history, self.directory),
-            TransactionDesk(self.history, Refusals(self._pool), self.directory),
+            TransactionDesk(
+                self.history,
+                Refusals(self._pool),
+                self.directory,
+                self.payments.exchange_rates,
+            ),
             ExportDesk(HistoryExport(self._pool), self.directory, self.book),
             self.watch,
             ExampleDesk(Seeder(self._pool)),

@@ -55,6 +55,13 @@ class Organisations:
 
         return await self._once(Request(tenant, request_id, digest), insert)
 
+    async def check_new(self, tenant: str, requisites: Requisites, *, draft: bool) -> None:
+        """What `create` would raise; nothing is added."""
+        require_sound(requisites, draft=draft)
+        async with reading(self._pool) as connection:
+            if await connection.fetchval(SQL["share_tenant"], tenant) is None:
+                raise UnknownTenant("there is no such tenant")
+
     async def get(self, tenant: str, organisation: str) -> Organisation:
         """Reads one organisation, archived or not."""
         async with reading(self._pool) as connection:
@@ -94,6 +101,19 @@ class Organisations:
             return after
 
         return await self._once(Request(tenant, request_id, digest), change)
+
+    async def check_change(
+        self,
+        tenant: str,
+        organisation: str,
+        requisites: Mapping[str, str],
+        *,
+        draft: bool | None = None,
+    ) -> Organisation:
+        """The organisation as `update` would make it, and what it would raise; nothing changes."""
+        before = await self.get(tenant, organisation)
+        require_current(before)
+        return before.changed(requisites, draft)
 
     async def archive(self, request_id: str, tenant: str, organisation: str) -> Organisation:
         """Takes it out of use for good; documents keep it. One that is archived stays as it is."""

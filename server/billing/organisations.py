@@ -26,10 +26,13 @@ class OrganisationDesk:
         """Adds an organisation."""
         asked = request.organisation
         requisites = Requisites(**{name: getattr(asked, name) for name in FIELDS})
-        form = mutation(request.request_id, request.tenant_id)
+        form = _mutation_or_check(request)
         for fault in check_draft(requisites) if asked.draft else check(requisites):
             form.wrong(f"organisation.{fault.field}", fault.must, fault.reason)
         form.done()
+        if request.validate_only:
+            await self._organisations.check_new(request.tenant_id, requisites, draft=asked.draft)
+            return pb.CreateOrganisationResponse(organisation=_as_asked(asked))
         await self._debits.require_unused(request.tenant_id, request.request_id)
         created = await self._organisations.create(
             request.request_id, request.tenant_id, requisites, draft=asked.draft
@@ -65,18 +68,20 @@ class OrganisationDesk:
     async def update(self, request: pb.UpdateOrganisationRequest) -> pb.UpdateOrganisationResponse:
         """Changes what the mask names."""
         asked, paths = request.organisation, list(request.update_mask.paths)
-        form = mutation(request.request_id, request.tenant_id)
+        form = _mutation_or_check(request)
         form.id("organisation.organisation_id", asked.organisation_id)
         if not paths or not set(paths) <= set(PATHS):
             form.wrong("update_mask", "must name some of: " + ", ".join(PATHS))
         form.done()
+        named = (request.tenant_id, asked.organisation_id)
+        requisites = {name: getattr(asked, name) for name in FIELDS if name in paths}
+        draft = asked.draft if "draft" in paths else None
+        if request.validate_only:
+            changed = await self._organisations.check_change(*named, requisites, draft=draft)
+            return pb.UpdateOrganisationResponse(organisation=shown(changed))
         await self._debits.require_unused(request.tenant_id, request.request_id)
         changed = await self._organisations.update(
-            request.request_id,
-            request.tenant_id,
-            asked.organisation_id,
-            {name: getattr(asked, name) for name in FIELDS if name in paths},
-            draft=asked.draft if "draft" in paths else None,
+            request.request_id, *named, requisites, draft=draft
         )
         return pb.UpdateOrganisationResponse(organisation=shown(changed))
 
@@ -111,6 +116,23 @@ def mutation(request_id: str, tenant_id: str) -> Form:
     form.id("request_id", request_id)
     form.id("tenant_id", tenant_id)
     return form
+
+
+def _mutation_or_check(
+    request: pb.CreateOrganisationRequest | pb.UpdateOrganisationRequest,
+) -> Form:
+    """The form of a change; one that is only checked needs no name."""
+    if not request.validate_only:
+        return mutation(request.request_id, request.tenant_id)
+    form = Form()
+    form.id("tenant_id", request.tenant_id)
+    return form
+
+
+def _as_asked(asked: pb.Organisation) -> pb.Organisation:
+    """What would be created, without what only creating gives."""
+    fields = {name: getattr(asked, name) for name in FIELDS}
+    return pb.Organisation(draft=asked.draft, **fields)
 
 
 def row_after(page_token: str, start: int) -> int:

@@ -24,55 +24,56 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollgate.v1 import common_pb2 as tollgate_dot_v1_dot_common__pb2
+from tollgate.v1 import payments_pb2 as tollgate_dot_v1_dot_payments__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tollgate/v1/history.proto\x12\x0btollgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18tollgate/v1/common.proto\":\n\x16GetMonthSummaryRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\"\x98\x02\n\x17GetMonthSummaryResponse\x12\r\n\x05month\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x15\n\rledger_micros\x18\x03 \x01(\x03\x12\x16\n\x0e\x62\x61lance_micros\x18\x04 \x01(\x03\x12\x17\n\x0freserved_micros\x18\x05 \x01(\x03\x12\x18\n\x10\x61vailable_micros\x18\x06 \x01(\x03\x12\x15\n\rcalls_handled\x18\x07 \x01(\x03\x12\x13\n\x0btokens_used\x18\x08 \x01(\x03\x12\x14\n\x0cspent_micros\x18\t \x01(\x03\x12 \n\x13\x61verage_call_micros\x18\n \x01(\x03H\x00\x88\x01\x01\x42\x16\n\x14_average_call_micros\"O\n\x15ListDailySpendRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\"\x83\x01\n\x16ListDailySpendResponse\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12#\n\x04\x64\x61ys\x18\x02 \x03(\x0b\x32\x15.tollgate.v1.DaySpend\x12\x1d\n\x10\x64\x61ily_cap_micros\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_daily_cap_micros\"\xa4\x02\n\x0bTransaction\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x64\x61y\x18\x03 \x01(\t\x12*\n\x04type\x18\x04 \x01(\x0e\x32\x1c.tollgate.v1.TransactionType\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x15\n\ramount_micros\x18\x06 \x01(\x03\x12.\n\x06status\x18\x07 \x01(\x0e\x32\x1e.tollgate.v1.TransactionStatus\x12\r\n\x05\x63\x61lls\x18\x08 \x01(\x03\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x10\n\x08provider\x18\n \x01(\t\x12\x13\n\x0b\x64\x65tails_url\x18\x0b \x01(\t\"\x80\x02\n\x17ListTransactionsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\x12+\n\x05types\x18\x04 \x03(\x0e\x32\x1c.tollgate.v1.TransactionType\x12\x30\n\x08statuses\x18\x05 \x03(\x0e\x32\x1e.tollgate.v1.TransactionStatus\x12\'\n\x08language\x18\x06 \x01(\x0e\x32\x15.tollgate.v1.Language\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"u\n\x18ListTransactionsResponse\x12.\n\x0ctransactions\x18\x01 \x03(\x0b\x32\x18.tollgate.v1.Transaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\":\n\x0cRefusalCount\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\xc6\x01\n\x0bRefusedCall\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x06 \x01(\t\x12)\n\tdirection\x18\x07 \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x08 \x01(\t\"t\n\x13ListRefusalsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x83\x01\n\x14ListRefusalsResponse\x12)\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x19.tollgate.v1.RefusalCount\x12\'\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x18.tollgate.v1.RefusedCall\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x98\x02\n\x14\x45xportHistoryRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\'\n\x05table\x18\x02 \x01(\x0e\x32\x18.tollgate.v1.ExportTable\x12\x11\n\tfirst_day\x18\x03 \x01(\t\x12\x10\n\x08last_day\x18\x04 \x01(\t\x12+\n\x05types\x18\x05 \x03(\x0e\x32\x1c.tollgate.v1.TransactionType\x12\x30\n\x08statuses\x18\x06 \x03(\x0e\x32\x1e.tollgate.v1.TransactionStatus\x12\'\n\x08language\x18\x07 \x01(\x0e\x32\x15.tollgate.v1.Language\x12\x17\n\x0f\x62yte_order_mark\x18\x08 \x01(\x08\"&\n\x15\x45xportHistoryResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"(\n\x13WatchBalanceRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\xa5\x01\n\x14WatchBalanceResponse\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x16\n\x0e\x62\x61lance_micros\x18\x02 \x01(\x03\x12\x17\n\x0freserved_micros\x18\x03 \x01(\x03\x12\x18\n\x10\x61vailable_micros\x18\x04 \x01(\x03\x12\x1a\n\x12spent_today_micros\x18\x05 \x01(\x03\x12\x14\n\x0c\x61\x63tive_calls\x18\x06 \x01(\x03\"L\n\x12SeedExampleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x0f\n\x07\x65xample\x18\x03 \x01(\t\"K\n\x13SeedExampleResponse\x12\x16\n\x0e\x62\x61lance_micros\x18\x01 \x01(\x03\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x03\x12\r\n\x05month\x18\x03 \x01(\t*P\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x14\n\x10LANGUAGE_ENGLISH\x10\x01\x12\x14\n\x10LANGUAGE_RUSSIAN\x10\x02*\xca\x01\n\x0fTransactionType\x12 \n\x1cTRANSACTION_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17TRANSACTION_TYPE_TOP_UP\x10\x01\x12\x1a\n\x16TRANSACTION_TYPE_CALLS\x10\x02\x12\x1e\n\x1aTRANSACTION_TYPE_ANALYTICS\x10\x03\x12\x1f\n\x1bTRANSACTION_TYPE_ADJUSTMENT\x10\x04\x12\x1b\n\x17TRANSACTION_TYPE_REFUND\x10\x05*\xda\x01\n\x11TransactionStatus\x12\"\n\x1eTRANSACTION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTRANSACTION_STATUS_PENDING\x10\x01\x12 \n\x1cTRANSACTION_STATUS_SUCCEEDED\x10\x02\x12\x1d\n\x19TRANSACTION_STATUS_FAILED\x10\x03\x12\x1f\n\x1bTRANSACTION_STATUS_REFUNDED\x10\x04\x12\x1f\n\x1bTRANSACTION_STATUS_DISPUTED\x10\x05*\x93\x01\n\x0b\x45xportTable\x12\x1c\n\x18\x45XPORT_TABLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45XPORT_TABLE_TRANSACTIONS\x10\x01\x12\x16\n\x12\x45XPORT_TABLE_CALLS\x10\x02\x12\x19\n\x15\x45XPORT_TABLE_REFUSALS\x10\x03\x12\x14\n\x10\x45XPORT_TABLE_CDR\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tollgate/v1/history.proto\x12\x0btollgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18tollgate/v1/common.proto\x1a\x1atollgate/v1/payments.proto\":\n\x16GetMonthSummaryRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\r\n\x05month\x18\x02 \x01(\t\"\x98\x02\n\x17GetMonthSummaryResponse\x12\r\n\x05month\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x15\n\rledger_micros\x18\x03 \x01(\x03\x12\x16\n\x0e\x62\x61lance_micros\x18\x04 \x01(\x03\x12\x17\n\x0freserved_micros\x18\x05 \x01(\x03\x12\x18\n\x10\x61vailable_micros\x18\x06 \x01(\x03\x12\x15\n\rcalls_handled\x18\x07 \x01(\x03\x12\x13\n\x0btokens_used\x18\x08 \x01(\x03\x12\x14\n\x0cspent_micros\x18\t \x01(\x03\x12 \n\x13\x61verage_call_micros\x18\n \x01(\x03H\x00\x88\x01\x01\x42\x16\n\x14_average_call_micros\"O\n\x15ListDailySpendRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\"\x83\x01\n\x16ListDailySpendResponse\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12#\n\x04\x64\x61ys\x18\x02 \x03(\x0b\x32\x15.tollgate.v1.DaySpend\x12\x1d\n\x10\x64\x61ily_cap_micros\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_daily_cap_micros\"\xa4\x02\n\x0bTransaction\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x64\x61y\x18\x03 \x01(\t\x12*\n\x04type\x18\x04 \x01(\x0e\x32\x1c.tollgate.v1.TransactionType\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x15\n\ramount_micros\x18\x06 \x01(\x03\x12.\n\x06status\x18\x07 \x01(\x0e\x32\x1e.tollgate.v1.TransactionStatus\x12\r\n\x05\x63\x61lls\x18\x08 \x01(\x03\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x10\n\x08provider\x18\n \x01(\t\x12\x13\n\x0b\x64\x65tails_url\x18\x0b \x01(\t\"\x80\x02\n\x17ListTransactionsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\x12+\n\x05types\x18\x04 \x03(\x0e\x32\x1c.tollgate.v1.TransactionType\x12\x30\n\x08statuses\x18\x05 \x03(\x0e\x32\x1e.tollgate.v1.TransactionStatus\x12\'\n\x08language\x18\x06 \x01(\x0e\x32\x15.tollgate.v1.Language\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"\xa5\x01\n\x18ListTransactionsResponse\x12.\n\x0ctransactions\x18\x01 \x03(\x0b\x32\x18.tollgate.v1.Transaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12.\n\x0brouble_rate\x18\x04 \x01(\x0b\x32\x19.tollgate.v1.ExchangeRate\":\n\x0cRefusalCount\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\xc6\x01\n\x0bRefusedCall\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x06 \x01(\t\x12)\n\tdirection\x18\x07 \x01(\x0e\x32\x16.tollgate.v1.Direction\x12\x14\n\x0c\x61ssistant_id\x18\x08 \x01(\t\"t\n\x13ListRefusalsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x83\x01\n\x14ListRefusalsResponse\x12)\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x19.tollgate.v1.RefusalCount\x12\'\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x18.tollgate.v1.RefusedCall\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x98\x02\n\x14\x45xportHistoryRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\'\n\x05table\x18\x02 \x01(\x0e\x32\x18.tollgate.v1.ExportTable\x12\x11\n\tfirst_day\x18\x03 \x01(\t\x12\x10\n\x08last_day\x18\x04 \x01(\t\x12+\n\x05types\x18\x05 \x03(\x0e\x32\x1c.tollgate.v1.TransactionType\x12\x30\n\x08statuses\x18\x06 \x03(\x0e\x32\x1e.tollgate.v1.TransactionStatus\x12\'\n\x08language\x18\x07 \x01(\x0e\x32\x15.tollgate.v1.Language\x12\x17\n\x0f\x62yte_order_mark\x18\x08 \x01(\x08\"&\n\x15\x45xportHistoryResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"(\n\x13WatchBalanceRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\xa5\x01\n\x14WatchBalanceResponse\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x16\n\x0e\x62\x61lance_micros\x18\x02 \x01(\x03\x12\x17\n\x0freserved_micros\x18\x03 \x01(\x03\x12\x18\n\x10\x61vailable_micros\x18\x04 \x01(\x03\x12\x1a\n\x12spent_today_micros\x18\x05 \x01(\x03\x12\x14\n\x0c\x61\x63tive_calls\x18\x06 \x01(\x03\"L\n\x12SeedExampleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x0f\n\x07\x65xample\x18\x03 \x01(\t\"K\n\x13SeedExampleResponse\x12\x16\n\x0e\x62\x61lance_micros\x18\x01 \x01(\x03\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x03\x12\r\n\x05month\x18\x03 \x01(\t*P\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x14\n\x10LANGUAGE_ENGLISH\x10\x01\x12\x14\n\x10LANGUAGE_RUSSIAN\x10\x02*\xca\x01\n\x0fTransactionType\x12 \n\x1cTRANSACTION_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17TRANSACTION_TYPE_TOP_UP\x10\x01\x12\x1a\n\x16TRANSACTION_TYPE_CALLS\x10\x02\x12\x1e\n\x1aTRANSACTION_TYPE_ANALYTICS\x10\x03\x12\x1f\n\x1bTRANSACTION_TYPE_ADJUSTMENT\x10\x04\x12\x1b\n\x17TRANSACTION_TYPE_REFUND\x10\x05*\xda\x01\n\x11TransactionStatus\x12\"\n\x1eTRANSACTION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTRANSACTION_STATUS_PENDING\x10\x01\x12 \n\x1cTRANSACTION_STATUS_SUCCEEDED\x10\x02\x12\x1d\n\x19TRANSACTION_STATUS_FAILED\x10\x03\x12\x1f\n\x1bTRANSACTION_STATUS_REFUNDED\x10\x04\x12\x1f\n\x1bTRANSACTION_STATUS_DISPUTED\x10\x05*\x93\x01\n\x0b\x45xportTable\x12\x1c\n\x18\x45XPORT_TABLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45XPORT_TABLE_TRANSACTIONS\x10\x01\x12\x16\n\x12\x45XPORT_TABLE_CALLS\x10\x02\x12\x19\n\x15\x45XPORT_TABLE_REFUSALS\x10\x03\x12\x14\n\x10\x45XPORT_TABLE_CDR\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.v1.history_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LANGUAGE']._serialized_start=2533
-  _globals['_LANGUAGE']._serialized_end=2613
-  _globals['_TRANSACTIONTYPE']._serialized_start=2616
-  _globals['_TRANSACTIONTYPE']._serialized_end=2818
-  _globals['_TRANSACTIONSTATUS']._serialized_start=2821
-  _globals['_TRANSACTIONSTATUS']._serialized_end=3039
-  _globals['_EXPORTTABLE']._serialized_start=3042
-  _globals['_EXPORTTABLE']._serialized_end=3189
-  _globals['_GETMONTHSUMMARYREQUEST']._serialized_start=101
-  _globals['_GETMONTHSUMMARYREQUEST']._serialized_end=159
-  _globals['_GETMONTHSUMMARYRESPONSE']._serialized_start=162
-  _globals['_GETMONTHSUMMARYRESPONSE']._serialized_end=442
-  _globals['_LISTDAILYSPENDREQUEST']._serialized_start=444
-  _globals['_LISTDAILYSPENDREQUEST']._serialized_end=523
-  _globals['_LISTDAILYSPENDRESPONSE']._serialized_start=526
-  _globals['_LISTDAILYSPENDRESPONSE']._serialized_end=657
-  _globals['_TRANSACTION']._serialized_start=660
-  _globals['_TRANSACTION']._serialized_end=952
-  _globals['_LISTTRANSACTIONSREQUEST']._serialized_start=955
-  _globals['_LISTTRANSACTIONSREQUEST']._serialized_end=1211
-  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_start=1213
-  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_end=1330
-  _globals['_REFUSALCOUNT']._serialized_start=1332
-  _globals['_REFUSALCOUNT']._serialized_end=1390
-  _globals['_REFUSEDCALL']._serialized_start=1393
-  _globals['_REFUSEDCALL']._serialized_end=1591
-  _globals['_LISTREFUSALSREQUEST']._serialized_start=1593
-  _globals['_LISTREFUSALSREQUEST']._serialized_end=1709
-  _globals['_LISTREFUSALSRESPONSE']._serialized_start=1712
-  _globals['_LISTREFUSALSRESPONSE']._serialized_end=1843
-  _globals['_EXPORTHISTORYREQUEST']._serialized_start=1846
-  _globals['_EXPORTHISTORYREQUEST']._serialized_end=2126
-  _globals['_EXPORTHISTORYRESPONSE']._serialized_start=2128
-  _globals['_EXPORTHISTORYRESPONSE']._serialized_end=2166
-  _globals['_WATCHBALANCEREQUEST']._serialized_start=2168
-  _globals['_WATCHBALANCEREQUEST']._serialized_end=2208
-  _globals['_WATCHBALANCERESPONSE']._serialized_start=2211
-  _globals['_WATCHBALANCERESPONSE']._serialized_end=2376
-  _globals['_SEEDEXAMPLEREQUEST']._serialized_start=2378
-  _globals['_SEEDEXAMPLEREQUEST']._serialized_end=2454
-  _globals['_SEEDEXAMPLERESPONSE']._serialized_start=2456
-  _globals['_SEEDEXAMPLERESPONSE']._serialized_end=2531
+  _globals['_LANGUAGE']._serialized_start=2610
+  _globals['_LANGUAGE']._serialized_end=2690
+  _globals['_TRANSACTIONTYPE']._serialized_start=2693
+  _globals['_TRANSACTIONTYPE']._serialized_end=2895
+  _globals['_TRANSACTIONSTATUS']._serialized_start=2898
+  _globals['_TRANSACTIONSTATUS']._serialized_end=3116
+  _globals['_EXPORTTABLE']._serialized_start=3119
+  _globals['_EXPORTTABLE']._serialized_end=3266
+  _globals['_GETMONTHSUMMARYREQUEST']._serialized_start=129
+  _globals['_GETMONTHSUMMARYREQUEST']._serialized_end=187
+  _globals['_GETMONTHSUMMARYRESPONSE']._serialized_start=190
+  _globals['_GETMONTHSUMMARYRESPONSE']._serialized_end=470
+  _globals['_LISTDAILYSPENDREQUEST']._serialized_start=472
+  _globals['_LISTDAILYSPENDREQUEST']._serialized_end=551
+  _globals['_LISTDAILYSPENDRESPONSE']._serialized_start=554
+  _globals['_LISTDAILYSPENDRESPONSE']._serialized_end=685
+  _globals['_TRANSACTION']._serialized_start=688
+  _globals['_TRANSACTION']._serialized_end=980
+  _globals['_LISTTRANSACTIONSREQUEST']._serialized_start=983
+  _globals['_LISTTRANSACTIONSREQUEST']._serialized_end=1239
+  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_start=1242
+  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_end=1407
+  _globals['_REFUSALCOUNT']._serialized_start=1409
+  _globals['_REFUSALCOUNT']._serialized_end=1467
+  _globals['_REFUSEDCALL']._serialized_start=1470
+  _globals['_REFUSEDCALL']._serialized_end=1668
+  _globals['_LISTREFUSALSREQUEST']._serialized_start=1670
+  _globals['_LISTREFUSALSREQUEST']._serialized_end=1786
+  _globals['_LISTREFUSALSRESPONSE']._serialized_start=1789
+  _globals['_LISTREFUSALSRESPONSE']._serialized_end=1920
+  _globals['_EXPORTHISTORYREQUEST']._serialized_start=1923
+  _globals['_EXPORTHISTORYREQUEST']._serialized_end=2203
+  _globals['_EXPORTHISTORYRESPONSE']._serialized_start=2205
+  _globals['_EXPORTHISTORYRESPONSE']._serialized_end=2243
+  _globals['_WATCHBALANCEREQUEST']._serialized_start=2245
+  _globals['_WATCHBALANCEREQUEST']._serialized_end=2285
+  _globals['_WATCHBALANCERESPONSE']._serialized_start=2288
+  _globals['_WATCHBALANCERESPONSE']._serialized_end=2453
+  _globals['_SEEDEXAMPLEREQUEST']._serialized_start=2455
+  _globals['_SEEDEXAMPLEREQUEST']._serialized_end=2531
+  _globals['_SEEDEXAMPLERESPONSE']._serialized_start=2533
+  _globals['_SEEDEXAMPLERESPONSE']._serialized_end=2608
 # @@protoc_insertion_point(module_scope)

@@ -13,6 +13,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tollgate.v1 import common_pb2 as _common_pb2
+from tollgate.v1 import payments_pb2 as _payments_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -448,6 +449,7 @@ class ListTransactionsResponse(_message.Message):
     TRANSACTIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    ROUBLE_RATE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
     currency: _builtins.str
@@ -456,16 +458,23 @@ class ListTransactionsResponse(_message.Message):
     def transactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transaction]:
         """The rows, the highest number first."""
 
+    @_builtins.property
+    def rouble_rate(self) -> _payments_pb2.ExchangeRate:
+        """What a unit of the currency costs in roubles today, to show amounts in roubles beside: the
+        rate that a top-up would take now. Absent when none is set, or the currency is the rouble.
+        """
+
     def __init__(
         self,
         *,
         transactions: _abc.Iterable[Global___Transaction] | None = ...,
         next_page_token: _builtins.str = ...,
         currency: _builtins.str = ...,
+        rouble_rate: _payments_pb2.ExchangeRate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rouble_rate", b"rouble_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "next_page_token", b"next_page_token", "transactions", b"transactions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "next_page_token", b"next_page_token", "rouble_rate", b"rouble_rate", "transactions", b"transactions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

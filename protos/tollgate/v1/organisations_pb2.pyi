@@ -166,10 +166,13 @@ class CreateOrganisationRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TENANT_ID_FIELD_NUMBER: _builtins.int
     ORGANISATION_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Names this mutation; matches ^[A-Za-z0-9_.@:+-]{1,64}$."""
     tenant_id: _builtins.str
     """The tenant's id."""
+    validate_only: _builtins.bool
+    """Whether it is only checked: nothing is created, request_id may be empty and is not used."""
     @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation."""
@@ -180,10 +183,11 @@ class CreateOrganisationRequest(_message.Message):
         request_id: _builtins.str = ...,
         tenant_id: _builtins.str = ...,
         organisation: Global___Organisation | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,7 +202,7 @@ class CreateOrganisationResponse(_message.Message):
     ORGANISATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def organisation(self) -> Global___Organisation:
-        """The organisation as created."""
+        """The organisation as created; when it was only checked, without id and time."""
 
     def __init__(
         self,
@@ -335,10 +339,13 @@ class UpdateOrganisationRequest(_message.Message):
     TENANT_ID_FIELD_NUMBER: _builtins.int
     ORGANISATION_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Names this mutation."""
     tenant_id: _builtins.str
     """The tenant's id."""
+    validate_only: _builtins.bool
+    """Whether it is only checked: nothing is changed, request_id may be empty and is not used."""
     @_builtins.property
     def organisation(self) -> Global___Organisation:
         """The organisation's id and the new values."""
@@ -356,10 +363,11 @@ class UpdateOrganisationRequest(_message.Message):
         tenant_id: _builtins.str = ...,
         organisation: Global___Organisation | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "request_id", b"request_id", "tenant_id", b"tenant_id", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -374,7 +382,7 @@ class UpdateOrganisationResponse(_message.Message):
     ORGANISATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def organisation(self) -> Global___Organisation:
-        """The organisation as changed."""
+        """The organisation as changed, or as it would be."""
 
     def __init__(
         self,

@@ -1,9 +1,13 @@
 """The payment history and the refusals, page by page."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime
 
+from ledger.errors import RateMissing
 from ledger.history.reader import History
 from ledger.history.row import HistoryFilter, HistoryRow
+from ledger.payments.exchange_rates import ExchangeRates, SetRate
 from ledger.refusals import Refusals
 from server.billing.form import Form
 from server.billing.history.period import day_of, days_between
@@ -13,17 +17,27 @@ from server.calls.masking import shown_number
 from server.calls.replies import iso_day
 from server.errors import InvalidFields, Violation
 from server.paging import page_size, position, token
+from server.payments.shown import shown_rate
 from tollgate.v1 import history_pb2 as pb
+from tollgate.v1 import payments_pb2 as payments
 
 Filtered = pb.ListTransactionsRequest | pb.ExportHistoryRequest
+ROUBLES = "RUB"
 _ALL_TYPES = frozenset(TYPES.values())
 
 
 class TransactionDesk:
     """Answers with rows of the history, and with calls that were turned away."""
 
-    def __init__(self, history: History, refusals: Refusals, directory: TenantDirectory) -> None:
-        self._history, self._refusals, self._directory = history, refusals, directory
+    def __init__(
+        self,
+        history: History,
+        refusals: Refusals,
+        directory: TenantDirectory,
+        rates: ExchangeRates,
+    ) -> None:
+        self._history, self._refusals = history, refusals
+        self._directory, self._rates = directory, rates
 
     async def list(self, request: pb.ListTransactionsRequest) -> pb.ListTransactionsResponse:
         """A page of rows, the highest number first."""
@@ -40,7 +54,18 @@ class TransactionDesk:
             transactions=[transaction(row, wording) for row in rows],
             next_page_token=token(str(rows[-1].number)) if len(rows) == size else "",
             currency=known.profile.currency,
+            rouble_rate=await self._rouble_rate(known.profile.currency, iso_day(known.day.day)),
         )
+
+    async def _rouble_rate(self, currency: str, today: str) -> payments.ExchangeRate | None:
+        """The rate that a top-up takes now: of the later day, here or in UTC."""
+        if currency == ROUBLES:
+            return None
+        day = max(date.fromisoformat(today), datetime.now(UTC).date())
+        with suppress(RateMissing):
+            rate = await self._rates.on(currency, ROUBLES, day)
+            return shown_rate(SetRate(currency, ROUBLES, rate))
+        return None
 
     async def refusals(self, request: pb.ListRefusalsRequest) -> pb.ListRefusalsResponse:
         """How many a day by reason, and the last ones."""

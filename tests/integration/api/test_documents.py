@@ -479,3 +479,47 @@ async def test_a_top_up_names_an_organisation_that_is_in_use(installation: Insta
 
 def test_the_contract_and_the_ledger_name_the_same_fields() -> None:
     assert set(FIELDS) <= set(pb.Organisation.DESCRIPTOR.fields_by_name)
+
+
+async def listed(client: Client) -> list[pb.Organisation]:
+    """The tenant's organisations."""
+    return list((await client(pb.ListOrganisationsRequest(tenant_id="acme"))).organisations)
+
+
+async def test_a_new_organisation_can_be_checked_without_creating_it(
+    installation: Installation, gateway: Gateway
+) -> None:
+    admin = installation.admin
+    request = create()
+    request.validate_only, request.request_id = True, ""  # type: ignore[attr-defined]
+    checked = (await admin(request)).organisation
+    assert (checked.organisation_id, checked.name) == ("", COMPANY.name)
+    wrong = create(SAMPLE)
+    wrong.validate_only = True  # type: ignore[attr-defined]
+    assert violations(await admin.error(wrong)) == {
+        "organisation.inn": "INN_CHECKSUM",
+        "organisation.settlement_account": "ACCOUNT_CHECKSUM",
+    }
+    wrong.organisation.draft = True  # type: ignore[attr-defined]
+    assert (await admin(wrong)).organisation.draft
+    nowhere = create(tenant_id="nowhere")
+    nowhere.validate_only = True  # type: ignore[attr-defined]
+    assert await admin.told(nowhere) == Told(grpc.StatusCode.NOT_FOUND, "UNKNOWN_TENANT")
+    assert not await listed(admin)
+
+
+async def test_a_change_can_be_checked_without_making_it(
+    installation: Installation, gateway: Gateway
+) -> None:
+    admin = installation.admin
+    before = await made(admin)
+    request = update(before.organisation_id, inn="7701234567")
+    request.validate_only, request.request_id = True, ""  # type: ignore[attr-defined]
+    assert violations(await admin.error(request)) == {"organisation.inn": "INN_CHECKSUM"}
+    request = update(before.organisation_id, email="new@example.ru")
+    request.validate_only = True  # type: ignore[attr-defined]
+    assert (await admin(request)).organisation.email == "new@example.ru"
+    assert await listed(admin) == [before]
+    request.validate_only = False  # type: ignore[attr-defined]
+    assert (await admin(request)).organisation.email == "new@example.ru"
+    assert [each.email for each in await listed(admin)] == ["new@example.ru"]

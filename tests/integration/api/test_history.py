@@ -1,7 +1,7 @@
 """The overview, the payment history and the refusals over the API, equal to the ledger."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -14,6 +14,7 @@ from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as calls_pb
 from tollgate.v1 import common_pb2
 from tollgate.v1 import history_pb2 as pb
+from tollgate.v1 import payments_pb2 as payments
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 RUSSIAN, ENGLISH = pb.LANGUAGE_RUSSIAN, pb.LANGUAGE_ENGLISH
@@ -307,3 +308,15 @@ async def test_a_new_request_id_makes_another_example(march: Installation) -> No
     await march.admin(seed("another", fresh_id()))
     await march.settled_down()
     assert (await march.balance("another")).balance_micros == 142_500_000
+
+
+async def test_transactions_tell_what_a_dollar_costs_in_roubles_today(march: Installation) -> None:
+    assert not (await march.admin(transactions())).HasField("rouble_rate")
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    for rate, day in (("92.5", "2026-03-01"), ("99", tomorrow)):
+        asked = payments.ExchangeRate(base_currency="USD", quote_currency="RUB", rate=rate, day=day)
+        request = payments.SetExchangeRateRequest(request_id=fresh_id(), exchange_rate=asked)
+        await march.admin(request)
+    told = (await (await march.client("tenant:march"))(transactions())).rouble_rate
+    assert (told.base_currency, told.quote_currency) == ("USD", "RUB")
+    assert (told.rate, told.day) == ("92.5", "2026-03-01")
