@@ -68,6 +68,7 @@ def open_page(browser: Browser, service: Service) -> Iterator[Open]:
             language: str = "en",
             scheme: str = "light",
             size: tuple[int, int] = DESKTOP,
+            scripts: bool = True,
         ) -> Page:
             context = browser.new_context(
                 base_url=service.console,
@@ -76,6 +77,7 @@ def open_page(browser: Browser, service: Service) -> Iterator[Open]:
                 locale=language,
                 timezone_id="Europe/Lisbon",
                 reduced_motion="reduce",
+                java_script_enabled=scripts,
             )
             stack.callback(context.close)
             page = context.new_page()

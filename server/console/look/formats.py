@@ -1,7 +1,7 @@
 """Money, numbers, days and moments as people of a language write them, in a tenant's zone."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
@@ -48,6 +48,24 @@ class Formats:
         """An amount without needless decimals, for axes: "$20", "$0.5"."""
         return self._money(micros, currency, "¤#,##0.######", "#,##0.######\xa0¤")
 
+    def signed_money(self, micros: int, currency: str = "") -> str:
+        """What an amount does to a balance: "+$100.00", "−$0.50"."""
+        sign = "+" if micros > 0 else "−" if micros < 0 else ""
+        return sign + self.money(abs(micros), currency)
+
+    def roubles(self, micros: int, rate: str) -> str:
+        """About how much an amount is at so many roubles a unit: kopecks only of little."""
+        exact = abs(Decimal(micros) / MICROS * Decimal(rate))
+        step = Decimal("0.01") if exact < 100 else Decimal(1)
+        amount = exact.quantize(step, ROUND_HALF_UP)
+        pattern = "#,##0.00" if exact < 100 else "#,##0"
+        return numbers.format_decimal(amount, pattern, self.locale) + "\xa0₽"
+
+    def kopecks(self, kopecks: int) -> str:
+        """A sum of a document: "15,000.00 ₽"."""
+        amount = Decimal(kopecks) / 100
+        return numbers.format_decimal(amount, "#,##0.00", self.locale) + "\xa0₽"
+
     def _money(self, micros: int, currency: str, before: str, after: str) -> str:
         currency = currency or self.currency
         if numbers.get_currency_symbol(currency, self.locale).isalpha():
@@ -75,6 +93,11 @@ class Formats:
         """A day of a year that is known: "12 Mar"."""
         return dates.format_skeleton("MMMd", _date(day), locale=self.locale)
 
+    def date(self, day: date | str) -> str:
+        """A day in few characters, for tables: "12 Mar 2026", "12.03.2026"."""
+        russian = self.locale.language == "ru"
+        return dates.format_date(_date(day), "dd.MM.y" if russian else "d MMM y", self.locale)
+
     def month(self, month: str) -> str:
         """A month given as YYYY-MM: "March 2026"."""
         name = dates.format_date(_date(f"{month}-01"), "LLLL y", self.locale)
@@ -83,6 +106,16 @@ class Formats:
     def moment(self, stamp: Timestamp | datetime) -> str:
         """A moment: "12 Mar 2026, 14:05"."""
         return dates.format_datetime(self._here(stamp), "medium", None, self.locale)
+
+    def exact_moment(self, stamp: Timestamp | datetime) -> str:
+        """A moment to the second: "12 Mar 2026, 14:05:09"."""
+        here = self._here(stamp)
+        return f"{self.date(here.date())}, {dates.format_time(here, 'HH:mm:ss', None, self.locale)}"
+
+    def seconds(self, milliseconds: int) -> str:
+        """Seconds with a decimal at most: "4.5"."""
+        tenths = (milliseconds + 50) // 100
+        return numbers.format_decimal(Decimal(tenths) / 10, "#,##0.#", self.locale)
 
     def time(self, stamp: Timestamp | datetime) -> str:
         """A time of day: "14:05"."""

@@ -49,6 +49,27 @@
     }
   });
 
+  // What a link opens in place: loaded once, then shown and hidden. Others follow the link.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest?.("a[data-opens]");
+    if (!opener || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const row = document.getElementById(opener.dataset.opens).closest(".opened");
+    row.hidden = !row.hidden;
+    opener.setAttribute("aria-expanded", String(!row.hidden));
+    if (opener.dataset.loaded) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+    opener.dataset.loaded = "yes";
+  }, true);
+  document.addEventListener("htmx:response:error", (event) => {
+    const opener = event.target.closest?.("a[data-opens]");
+    if (!opener) return;
+    delete opener.dataset.loaded;
+    document.getElementById(opener.dataset.opens).closest(".opened").hidden = true;
+    opener.setAttribute("aria-expanded", "false");
+  });
+
   // The mark of a live connection, and what to do when the session behind it has ended.
   const mark = (event, state) => {
     const id = event.target.dataset?.liveMark;

@@ -86,3 +86,27 @@ def test_a_limit_near_the_bars_is_drawn_and_one_far_above_is_not() -> None:
 
 def test_a_month_without_spend_has_a_scale_still() -> None:
     assert len(bar_chart([0] * 31, None, **SIZE).ticks) > 1
+
+
+@pytest.mark.parametrize(
+    ("micros", "english", "russian"),
+    [
+        (100_000_000, "9,250\xa0₽", "9\xa0250\xa0₽"),
+        (-500_000, "46.25\xa0₽", "46,25\xa0₽"),
+        (45_200, "4.18\xa0₽", "4,18\xa0₽"),
+        (0, "0.00\xa0₽", "0,00\xa0₽"),
+    ],
+)
+def test_amounts_are_compared_with_roubles(micros: int, english: str, russian: str) -> None:
+    assert Formats("en", "UTC", "USD").roubles(micros, "92.5") == english
+    assert Formats("ru", "UTC", "USD").roubles(micros, "92.5") == russian
+
+
+def test_what_an_amount_does_to_a_balance_has_its_sign() -> None:
+    english, russian = Formats("en", "UTC", "USD"), Formats("ru", "UTC", "USD")
+    assert [english.signed_money(n) for n in (100_000_000, -500_000, 0)] == [
+        "+$100.00",
+        "−$0.50",
+        "$0.00",
+    ]
+    assert russian.signed_money(-500_000) == "−0,50\xa0$"
