@@ -1,11 +1,14 @@
 """What people see when something fails: a page, or for a part of a page a toast."""
 
+from collections.abc import Iterable
+
 import grpc
 from starlette.responses import HTMLResponse, Response
 
 from server.console.access.forgery import FORGED
 from server.console.asking import Declined
 from server.console.visit import Guest
+from server.errors import Violation
 
 STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: 422,
@@ -44,7 +47,12 @@ def words_of(guest: Guest, declined: Declined) -> str:
 
 def field_errors(guest: Guest, declined: Declined) -> dict[str, str]:
     """What is wrong with each field of a form, by the field's name in the request."""
-    return {each.field: _must(guest, each.reason, each.description) for each in declined.violations}
+    return violations_in_words(guest, declined.violations)
+
+
+def violations_in_words(guest: Guest, violations: Iterable[Violation]) -> dict[str, str]:
+    """What is wrong with each field, in the person's language."""
+    return {each.field: _must(guest, each.reason, each.description) for each in violations}
 
 
 def _must(guest: Guest, reason: str, description: str) -> str:

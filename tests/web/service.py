@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from server.preparing import admin_key_path
 from tests.acceptance.processes import command, environment, serving
 from tests.integration.api.installation import fresh_id
 from tests.scratch import scratch_dir
+from tests.unit.documents.samples import SELLER
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc, common_pb2, console_pb2
 from tollgate.v1 import call_authorization_pb2 as calls
@@ -22,6 +24,7 @@ TENANT = "technomaster"
 MONTH = "2026-03"
 MODEL = "generic-assistant"
 DEADLINE_S = 20.0
+SELLING = {f"seller_{name}": value for name, value in asdict(SELLER).items()}
 
 
 class Service:
@@ -124,7 +127,7 @@ class Service:
 @contextmanager
 def running() -> Iterator[Service]:
     """A service of its own process and stores, with the example month."""
-    with scratch_dir() as state_dir, serving(state_dir) as server:
+    with scratch_dir() as state_dir, serving(state_dir, **SELLING) as server:
         service = Service(server.http, server.address, state_dir)
         try:
             example = history.SeedExampleRequest(

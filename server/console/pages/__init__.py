@@ -3,6 +3,6 @@
 from collections.abc import Sequence
 
 from server.console.page import Page
-from server.console.pages import history, overview, top_up
+from server.console.pages import history, organisations, overview, top_up
 
-PAGES: Sequence[Page] = (overview.PAGE, history.PAGE, top_up.PAGE)
+PAGES: Sequence[Page] = (overview.PAGE, history.PAGE, top_up.PAGE, organisations.PAGE)
