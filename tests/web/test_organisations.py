@@ -59,7 +59,7 @@ def test_a_wrong_number_is_told_at_the_field_while_it_is_typed(open_page: Open, 
     expect(page.locator("#note-inn")).to_contain_text("check digits")
     expect(inn).to_have_attribute("aria-invalid", "true")
     expect(inn).to_be_focused()
-    expect(page.locator("#note-kpp")).not_to_contain_text("needed")  # nobody has come there yet
+    expect(page.locator("#note-kpp")).not_to_contain_text("Fill in")  # nobody has come there yet
     inn.fill("7707083893")
     expect(page.locator("#note-inn")).to_have_text("Looks right")
     page.get_by_label("Settlement account").fill(COMPANY.settlement_account)
@@ -112,7 +112,7 @@ def test_a_draft_keeps_what_is_there_and_says_what_it_lacks(open_page: Open, roo
     page.get_by_label("Name").fill(COMPANY.name)
     page.get_by_label("INN").fill("7701234567")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("#note-bik")).to_contain_text("This is needed.")
+    expect(page.locator("#note-bik")).to_contain_text("Fill in this field.")
     page.get_by_role("button", name="Save as a draft").click()
     card = page.locator(".organisation")
     expect(card.locator(".badge.warn")).to_have_text("Draft")
