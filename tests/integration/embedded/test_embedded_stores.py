@@ -94,6 +94,11 @@ async def test_valkey_is_durable_and_never_evicts(own_valkey: EmbeddedValkey) ->
             assert (await client.config_get(name))[name] == value
 
 
+async def test_valkey_keeps_what_a_batch_frees_for_the_next(own_valkey: EmbeddedValkey) -> None:
+    variables = Path(f"/proc/{own_valkey.pid}/environ").read_bytes().split(b"\0")
+    assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=20000" in variables
+
+
 async def test_valkey_leaves_no_process_behind(state_dir: Path) -> None:
     server = EmbeddedValkey(state_dir)
     await server.start()
