@@ -32,14 +32,23 @@ class Notifications:
         self._pool = pool
         self._clock = clock
 
-    async def test(self, request_id: str, tenant: str) -> Sequence[Notification]:
-        """Queues a test for every receiver. Raises UnknownTenant, NoChannel, AskedTooOften."""
+    async def test(
+        self, request_id: str, tenant: str, channels: Sequence[Channel] = ()
+    ) -> Sequence[Notification]:
+        """Queues a test for every receiver, or those of some channels. Raises UnknownTenant,
+        NoChannel, AskedTooOften.
+        """
+        digest = content_digest("test notification", *sorted(channels))
 
         async def work(connection: Connection) -> Sequence[Notification]:
             async def write() -> dict[str, Any]:
-                return {"event": await self._write_test(connection, tenant)}
+                event = await self._write_test(connection, tenant)
+                if channels:
+                    # An event is queued for everybody; nobody has seen it yet.
+                    await connection.execute(SQL["keep_channels"], event, list(channels))
+                return {"event": event}
 
-            request = Request(tenant, request_id, content_digest("test notification"))
+            request = Request(tenant, request_id, digest)
             response, _ = await once(connection, request, write)
             queued = await _of_event(connection, response["event"])
             if not queued:

@@ -41,6 +41,10 @@ FROM events
 WHERE tenant = $1 AND kind = $2 AND kind IN ('test', 'document_issued') AND at > $3
   AND (kind = 'test' OR details ? 'asked_for')
 
+-- name: keep_channels
+DELETE FROM notifications
+WHERE event = $1 AND channel <> ALL($2)
+
 -- name: of_event
 SELECT notifications.id, notifications.n, event, events.kind, events.at AS happened_at, channel,
        receiver, state, attempts, due_at, sent_at, why

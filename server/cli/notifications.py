@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ledger.notifications.notification import Channel
 from server.cli import printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
 from server.cli.options import JsonOption, RequestId, TenantArgument, request_id_or_new
@@ -88,12 +89,17 @@ def secret(
 @app.command("test")
 def send_test(
     tenant_id: TenantArgument,
+    channel: Annotated[
+        list[Channel] | None, typer.Option(help="Only this channel; may be given again.")
+    ] = None,
     request_id: RequestId = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
     """Send a test to every receiver."""
     request = pb.SendTestNotificationRequest(
-        request_id=request_id_or_new(request_id), tenant_id=tenant_id
+        request_id=request_id_or_new(request_id),
+        tenant_id=tenant_id,
+        channels=[pb.Channel.Value(f"CHANNEL_{each.name}") for each in channel or ()],
     )
     with Connection(server) as connection:
         queued = connection.ask(connection.billing.SendTestNotification, request).notifications

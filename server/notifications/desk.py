@@ -12,6 +12,7 @@ from server.billing.organisations import mutation, row_after
 from server.billing.pending_debits import PendingDebits
 from server.notifications.settings import ChannelSettings, unset_channels
 from server.notifications.shown import (
+    CHANNELS,
     KINDS,
     LANGUAGES,
     STATES,
@@ -23,6 +24,7 @@ from server.paging import page_size, token
 from tollgate.v1 import notifications_pb2 as pb
 
 _KINDS = {KINDS[kind]: kind for kind in CHOSEN}
+_CHANNELS = {number: channel for channel, number in CHANNELS.items()}
 _STATES = {number: state for state, number in STATES.items()}
 _LANGUAGES = {number: language for language, number in LANGUAGES.items()}
 
@@ -89,9 +91,16 @@ class NotificationDesk:
         self, request: pb.SendTestNotificationRequest
     ) -> pb.SendTestNotificationResponse:
         """Queues a test for every receiver."""
-        mutation(request.request_id, request.tenant_id).done()
+        form = mutation(request.request_id, request.tenant_id)
+        if not _CHANNELS.keys() >= set(request.channels):
+            form.wrong("channels", "must be channels of this release")
+        form.done()
         await self._debits.require_unused(request.tenant_id, request.request_id)
-        queued = await self._notifications.test(request.request_id, request.tenant_id)
+        queued = await self._notifications.test(
+            request.request_id,
+            request.tenant_id,
+            [channel for number, channel in _CHANNELS.items() if number in request.channels],
+        )
         return pb.SendTestNotificationResponse(notifications=[shown(each) for each in queued])
 
     async def list(self, request: pb.ListNotificationsRequest) -> pb.ListNotificationsResponse:

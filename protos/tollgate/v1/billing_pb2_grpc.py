@@ -611,8 +611,8 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SendTestNotification(self, request, context):
-        """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
-        on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+        """Queues a test for every receiver, or those of some channels. FAILED_PRECONDITION, reason
+        NO_CHANNEL, when none of them is on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

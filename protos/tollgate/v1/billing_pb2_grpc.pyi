@@ -164,8 +164,8 @@ class BillingServiceStub:
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.RotateWebhookSecretRequest, _notifications_pb2.RotateWebhookSecretResponse]
     """Makes a new secret that signs posts; the old one signs beside it for a day."""
     SendTestNotification: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.SendTestNotificationRequest, _notifications_pb2.SendTestNotificationResponse]
-    """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
-    on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+    """Queues a test for every receiver, or those of some channels. FAILED_PRECONDITION, reason
+    NO_CHANNEL, when none of them is on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
     """
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
     """Lists a tenant's notifications, the newest first, and what became of each."""
@@ -309,8 +309,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RotateWebhookSecretRequest, _notifications_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
     """Makes a new secret that signs posts; the old one signs beside it for a day."""
     SendTestNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.SendTestNotificationRequest, _notifications_pb2.SendTestNotificationResponse]  # type: ignore[assignment]
-    """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
-    on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+    """Queues a test for every receiver, or those of some channels. FAILED_PRECONDITION, reason
+    NO_CHANNEL, when none of them is on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
     """
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
     """Lists a tenant's notifications, the newest first, and what became of each."""
@@ -715,8 +715,8 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.SendTestNotificationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.SendTestNotificationResponse, _abc.Awaitable[_notifications_pb2.SendTestNotificationResponse]]:
-        """Queues a test for every receiver. FAILED_PRECONDITION, reason NO_CHANNEL, when no channel is
-        on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
+        """Queues a test for every receiver, or those of some channels. FAILED_PRECONDITION, reason
+        NO_CHANNEL, when none of them is on; RESOURCE_EXHAUSTED, reason OVERLOADED, above 10 tests an hour.
         """
 
     @_abc_1.abstractmethod

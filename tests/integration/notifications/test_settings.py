@@ -180,6 +180,30 @@ async def test_a_test_is_queued_once_for_every_receiver(acme: Installation) -> N
     assert list(await listed(acme.admin)) == list(reversed(queued))
 
 
+async def test_a_test_of_one_channel_reaches_no_other(acme: Installation) -> None:
+    await acme.admin(update(emails=["a@example.com"], webhook_url="https://example.com/"))
+    request = pb.SendTestNotificationRequest(
+        request_id="t", tenant_id="acme", channels=[pb.CHANNEL_WEBHOOK]
+    )
+    queued = (await acme.admin(request)).notifications
+    assert [each.receiver for each in queued] == ["https://example.com/"]
+    assert queued == (await acme.admin(request)).notifications
+    assert list(await listed(acme.admin)) == list(queued)
+    request.channels[:] = [pb.CHANNEL_EMAIL]
+    assert await acme.admin.told(request) == Told(Code.ALREADY_EXISTS, "KEY_REUSED")
+
+
+async def test_a_test_of_a_channel_that_is_off_is_told(acme: Installation) -> None:
+    await acme.admin(update(emails=["a@example.com"]))
+    request = pb.SendTestNotificationRequest(
+        request_id="t", tenant_id="acme", channels=[pb.CHANNEL_TELEGRAM]
+    )
+    assert await acme.admin.told(request) == Told(Code.FAILED_PRECONDITION, "NO_CHANNEL")
+    request.channels[:] = [99]  # type: ignore[list-item]
+    assert await acme.admin.told(request) == Told(Code.INVALID_ARGUMENT, "INVALID", "channels")
+    assert not await listed(acme.admin)
+
+
 async def test_an_hour_takes_ten_tests(acme: Installation) -> None:
     await acme.admin(update(emails=["a@example.com"]))
     for _ in range(10):
