@@ -172,6 +172,8 @@ def test_it_works_by_keyboard_alone(open_page: Open, service: Service, room: str
     page.keyboard.press("Tab")  # the organisation
     expect(page.get_by_label("Organisation for the invoice")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Add an organisation")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Create the top-up")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#state h2")).to_have_text("Waiting for the payment")

@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 
 from server.console.page import Page
-from server.console.pages import history, organisations, overview, top_up
+from server.console.pages import history, limits, organisations, overview, top_up
 
-PAGES: Sequence[Page] = (overview.PAGE, history.PAGE, top_up.PAGE, organisations.PAGE)
+PAGES: Sequence[Page] = (
+    overview.PAGE,
+    history.PAGE,
+    top_up.PAGE,
+    limits.PAGE,
+    organisations.PAGE,
+)

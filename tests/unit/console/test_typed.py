@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.console.typed import Typed, money, paid, shown_money, whole
+from server.console.typed import Typed, length, money, paid, shown_length, shown_money, whole
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,16 @@ def test_a_whole_number_counts_units() -> None:
 def test_what_a_field_shows_is_read_again_as_it_was(micros: int) -> None:
     for language in ("ru", "en"):
         assert money(shown_money(micros), language) == Typed(micros)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"), [("30", 1_800_000), ("1:30", 90_000), ("0:01", 1_000), ("0:01,5", 1_500)]
+)
+def test_a_length_is_in_minutes_and_seconds(text: str, ms: int) -> None:
+    assert length(text) == Typed(ms)
+    assert length(shown_length(ms)) == Typed(ms)
+
+
+@pytest.mark.parametrize("text", ["1:60", "1:5", "-1", "1h", "1.5", "9" * 9])
+def test_what_is_no_length_is_told(text: str) -> None:
+    assert length(text) == Typed(None, "NOT_A_LENGTH")

@@ -19,6 +19,20 @@ BY_NAME = (
     "fields.",
     "layout.theme_",
     *(
+        f"limits.{section}."
+        for section in (
+            "section",
+            "about",
+            "bound",
+            "hint",
+            "event",
+            "channel",
+            "channel_about",
+            "tested",
+            "state",
+        )
+    ),
+    *(
         f"top-up.{section}."
         for section in ("method", "payee", "provider", "state", "outcome", "end")
     ),
