@@ -43,14 +43,15 @@ do
     end
   end
 
-  -- Gives an account other guards; the starts that were counted stay, if any are to be.
+  -- Gives an account other guards; the starts that were counted stay, if any are to be, but no more
+  -- than fill the minute anew: the rest would turn calls away long after a lowering.
   function set_guards(account, per_minute, caller_limit, length_ms)
     local before, counted = account[GUARDS], 0
     if per_minute == NONE and caller_limit == NONE and length_ms == NONE then
       account[GUARDS] = false
       return
     elseif before and before[GUARD.PER_MINUTE] ~= NONE and per_minute ~= NONE then
-      counted = recent_starts(before)
+      counted = min(recent_starts(before), per_minute * ONE_CALL)
     end
     account[GUARDS] = { per_minute, caller_limit, length_ms, counted, NOW }
   end

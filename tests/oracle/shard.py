@@ -241,7 +241,8 @@ class OracleShard:
     def _keep_starts(self, operation: Apply, account: Account) -> None:
         """Starts that were counted stay when another limit takes over."""
         limits = (account.calls_per_minute, operation.calls_per_minute)
-        account.starts = recent_starts(account, self.now_ms) if NONE not in limits else Fraction(0)
+        recent = min(recent_starts(account, self.now_ms), Fraction(operation.calls_per_minute))
+        account.starts = Fraction(0) if NONE in limits else recent
         account.starts_at_ms = self.now_ms
         if limits[0] != limits[1]:
             self.starts.pop(operation.tenant, None)

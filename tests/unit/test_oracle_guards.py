@@ -44,6 +44,17 @@ def test_another_rate_takes_the_starts_over_and_a_removed_one_forgets_them() -> 
     assert bench.authorize("fourth").reason == Reason.NONE
 
 
+def test_a_lower_rate_takes_over_no_more_starts_than_it_allows() -> None:
+    bench = Bench(balance=MONEY, calls_per_minute=100)
+    for number in range(100):
+        bench.authorize(f"call-{number}")
+    bench.do(guards(2, calls_per_minute=6))
+    assert bench.authorize("early").guard == (6, 10_000)
+    bench.do(guards(3, calls_per_minute=0))
+    bench.do(guards(4, calls_per_minute=1))
+    assert bench.authorize("first").reason == Reason.NONE
+
+
 def test_refusals_repeats_and_calls_with_usage_are_no_starts() -> None:
     bench = Bench(balance=1_300, calls_per_minute=2)
     bench.authorize("one")

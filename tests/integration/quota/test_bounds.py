@@ -120,6 +120,18 @@ def test_a_start_waits_to_the_millisecond(history_redis: Redis) -> None:
     )
 
 
+def test_a_lower_rate_takes_over_no_more_starts_than_it_allows(history_redis: Redis) -> None:
+    load = LOAD._replace(calls_per_minute=100, balance=10**9)
+    starts: list[Operation] = [authorize(f"call-{number}") for number in range(100)]
+    lower = CREDIT._replace(credit=0, has_settings=1, calls_per_minute=6)
+    assert_alike(
+        history_redis,
+        (0, [load, *starts]),
+        (1, [lower, authorize("early")]),
+        (10_001, [authorize("after ten seconds"), authorize("soon")]),
+    )
+
+
 def test_a_caller_that_cannot_be_read_begins_anew(history_redis: Any) -> None:
     real, dates = RealShard(history_redis, Config()), dates_around(START_MS)
     real.apply([LOAD._replace(balance=10_000, caller_daily_limit=700)], START_MS, dates)
