@@ -6,11 +6,16 @@ checked, whatever the name means a moment later.
 import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import httpx
 
 RESOLVE_TIMEOUT_S = 5.0
+# A lookup keeps its thread until the name's own servers answer, which tenants choose as well: not
+# the event loop's threads, by which connections to the stores are made.
+_RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="webhook-names")
 # Addresses that carry an IPv4 address inside lead to it.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -48,10 +53,10 @@ async def target_of(url: str, *, allow_private: bool) -> Target:
 
 
 async def _addresses(name: str, port: int) -> list[Address]:
-    loop = asyncio.get_running_loop()
+    look_up = partial(socket.getaddrinfo, name, port, type=socket.SOCK_STREAM)
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-            found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
     except (OSError, TimeoutError, UnicodeError) as error:
         raise Unresolved(name) from error
     # A scope such as %eth0 names a network card of ours.

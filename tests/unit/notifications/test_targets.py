@@ -1,10 +1,13 @@
 """What a tenant's webhook must not reach, and that names are resolved before that is decided."""
 
+import asyncio
 import ipaddress
+import socket
+import threading
 
 import pytest
 
-from server.notifications.targets import Forbidden, is_public, target_of
+from server.notifications.targets import Forbidden, Unresolved, is_public, target_of
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,26 @@ async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     assert target.url.host in ("127.0.0.1", "::1")
     assert (target.url.port, target.url.raw_path) == (8443, b"/hook?a=1")
     assert (target.host, target.server_name) == ("localhost:8443", "localhost")
+
+
+async def test_names_that_are_looked_up_for_long_keep_nothing_but_webhooks_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tenants choose who answers for a name; connections to the stores need threads too."""
+    over = threading.Event()
+
+    def look_up_for_long(*_: object, **__: object) -> None:
+        over.wait(10)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_for_long)
+    urls = [f"https://slow-{number}.example/" for number in range(40)]
+    lookups = [asyncio.create_task(target_of(url, allow_private=False)) for url in urls]
+    await asyncio.sleep(0)  # all of them are under way
+    try:
+        async with asyncio.timeout(2):
+            assert await asyncio.to_thread(lambda: True)
+    finally:
+        over.set()
+        found = await asyncio.gather(*lookups, return_exceptions=True)
+    assert {type(each) for each in found} == {Unresolved}
