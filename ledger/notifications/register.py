@@ -96,6 +96,8 @@ class Notifications:
 
 async def require_few(connection: Connection, tenant: str, kind: Kind, at: datetime) -> None:
     """Raises AskedTooOften: mail that is asked for must not be a way to flood somebody."""
+    # Those who ask at the same time count each other.
+    await connection.execute(SQL["lock_tenant"], tenant)
     sent = await connection.fetchval(SQL["count_lately"], tenant, kind, at - timedelta(hours=1))
     if sent >= ASKED_AN_HOUR:
         raise AskedTooOften(f"at most {ASKED_AN_HOUR} can be sent an hour")

@@ -35,6 +35,9 @@ SET old_webhook_secret = CASE WHEN $4::timestamptz IS NULL THEN '' ELSE webhook_
     old_webhook_secret_until = $4, webhook_secret = $2, webhook_secret_made_at = $3
 WHERE tenant = $1
 
+-- name: lock_tenant
+SELECT true FROM tenants WHERE id = $1 FOR NO KEY UPDATE
+
 -- name: count_lately
 SELECT count(*)
 FROM events

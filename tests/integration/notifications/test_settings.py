@@ -1,5 +1,6 @@
 """Settings: what can be set, what is refused with the field named, and secrets shown once."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -212,6 +213,17 @@ async def test_an_hour_takes_ten_tests(acme: Installation) -> None:
         pb.SendTestNotificationRequest(request_id=fresh_id(), tenant_id="acme")
     )
     assert refused == Told(Code.RESOURCE_EXHAUSTED, "OVERLOADED")
+    assert len(await listed(acme.admin)) == 10
+
+
+async def test_tests_that_are_asked_for_at_the_same_time_are_no_more_than_ten(
+    acme: Installation,
+) -> None:
+    await acme.admin(update(emails=["a@example.com"]))
+    asked = await asyncio.gather(
+        *(send_test(acme.admin) for _ in range(40)), return_exceptions=True
+    )
+    assert sum(not isinstance(each, BaseException) for each in asked) == 10
     assert len(await listed(acme.admin)) == 10
 
 
