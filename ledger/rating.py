@@ -104,17 +104,22 @@ def _too_dear() -> CostOutOfRange:
     return CostOutOfRange(f"the call would cost more than {MAX_COST_MICROS} micros")
 
 
+def expected_usage(prices: ModelPrices, elapsed_ms: int) -> dict[str, int]:
+    """What a call of some length is expected to use, each quantity rounded up."""
+    return {
+        price.meter: -(-price.expected_per_minute * elapsed_ms // 60_000)
+        for price in prices.meters
+        if price.expected_per_minute
+    }
+
+
 def expectation(prices: ModelPrices, seconds: int, analytics: bool) -> Expectation:
     """What `seconds` of a call are expected to cost. Raises CostOutOfRange.
 
     The cost of any time is at least one second's burn, even where rounding makes a short call
     free: a call that can cost something must not start without money.
     """
-    expected = {
-        price.meter: -(-price.expected_per_minute * seconds // 60)
-        for price in prices.meters
-        if price.expected_per_minute
-    }
+    expected = expected_usage(prices, seconds * 1000)
     fee = rate(prices, {}, analytics).total_micros
     burn = prices.burn_micros_per_second
     cost = rate(prices, expected, analytics).total_micros

@@ -75,10 +75,12 @@ class Tenants:
         async with reading(self._pool) as connection:
             return await _find(connection, "find_tenant", tenant)
 
-    async def list(self, limit: int, after_id: str = "") -> Sequence[Tenant]:
-        """At most `limit` tenants by id, from the one after `after_id`."""
+    async def list(self, limit: int, after_id: str = "", search: str = "") -> Sequence[Tenant]:
+        """At most `limit` tenants by id, from the one after `after_id`, whose id or name holds
+        `search` in upper or lower case.
+        """
         async with reading(self._pool) as connection:
-            rows = await connection.fetch(SQL["list_tenants"], limit, after_id)
+            rows = await connection.fetch(SQL["list_tenants"], limit, after_id, search)
         return [_tenant(row) for row in rows]
 
     async def update(self, request_id: str, tenant: str, changes: TenantChanges) -> Tenant:

@@ -4,8 +4,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import structlog
+from opentelemetry.trace import Tracer
 from redis.exceptions import RedisError
 
 from ledger.api_key import StoredKey
@@ -50,8 +52,10 @@ from server.billing.history.watching import BalanceWatch
 from server.billing.keys import KeyDesk
 from server.billing.organisations import OrganisationDesk
 from server.billing.pending_debits import PendingDebits
+from server.billing.quotes import QuoteDesk
 from server.billing.service import BillingService
 from server.billing.settlement_queue import SettlementQueue
+from server.billing.state import Facts, StateDesk
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.calls.conclusions import Conclusions
@@ -88,6 +92,7 @@ from server.telemetry import Telemetry, telemetry
 from tollgate.v1 import billing_pb2_grpc, call_authorization_pb2_grpc
 
 CALLS, BILLING = "tollgate.v1.CallAuthorizationService", "tollgate.v1.BillingService"
+METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 CHECK_TIMEOUT_S = 5.0
 RESTART_PAUSE_S = 1.0
 
@@ -101,7 +106,7 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(telemetry(f"worker-{index}"))
         parts = await Parts.open(settings, stack)
-        services = parts.services(told)
+        services = parts.services(told.tracer)
 
         ring = KeyRing(_ValidKeys(parts.keys))
         stack.push_async_callback(ring.close)
@@ -126,7 +131,7 @@ async def run_worker(
             console = parts.console(settings, services, ring)
             web = application(
                 parts.health,
-                metrics_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+                metrics_dir=os.environ.get(METRICS_DIR),
                 routes=[*parts.payments.webhooks.routes(), *console.routes],
             )
             await stack.enter_async_context(http_server(web, bind(settings.http_listen)))
@@ -157,6 +162,9 @@ class Parts:
         self._dsn = settings.postgres_dsn.get_secret_value()
         self._seller, self._vat_percent = settings.seller(), settings.vat_percent
         self._console_origin = settings.console_origin()
+        self._facts = Facts(
+            settings.commit, settings.workers, os.environ.get(METRICS_DIR), datetime.now(UTC)
+        )
         # the ledger
         self._pool = pool
         self.keys, self.tenants, self.tariffs = ApiKeys(pool), Tenants(pool), Tariffs(pool)
@@ -226,7 +234,7 @@ class Parts:
         await parts.book.refresh()
         return parts
 
-    def services(self, told: Telemetry) -> list[Service]:
+    def services(self, tracer: Tracer | None) -> list[Service]:
         """The gRPC services."""
         conclusions = Conclusions(self.book, self.refusals)
         desk = CallDesk(self.store, self.directory, self.book, self.calls, conclusions)
@@ -239,14 +247,14 @@ class Parts:
                 self.sessions,
                 Limiter(SESSIONS_MAX_IN_FLIGHT),
                 self._patience_s,
-                told,
+                tracer,
             ),
         )
         debits = PendingDebits(self.store, self.readers)
         billing = BillingService(
             TenantDesk(self.tenants, debits, self.applier),
             BalanceDesk(self.store, debits, self.directory, self.tenants, self.applier),
-            TariffDesk(self.tariffs, self.book),
+            TariffDesk(self.tariffs, self.tenants, self.book),
             SettledCallDesk(self.calls, self.history, self.book),
             KeyDesk(self.keys),
             self.auditor,
@@ -267,6 +275,8 @@ class Parts:
             self.payments.rates,
             self.notifying.desk(debits),
             ConsoleLinkDesk(self.console_access, self._console_origin),
+            QuoteDesk(self.tenants, self.book),
+            StateDesk(self._facts, self.health, self.readers, self.notifying.queue),
         )
         register_calls = call_authorization_pb2_grpc.add_CallAuthorizationServiceServicer_to_server
         register_billing = billing_pb2_grpc.add_BillingServiceServicer_to_server

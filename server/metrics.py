@@ -75,8 +75,28 @@ OUTBOX_DEPTH = Gauge(
 
 def exposition(processes: str | None = None) -> bytes:
     """The metrics as text; of all processes that write to the directory `processes`."""
-    registry = REGISTRY
-    if processes is not None:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, processes)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return generate_latest(_registry(processes))
+
+
+def decision_counts(processes: str | None = None) -> tuple[int, int]:
+    """How many authorizes were accepted, and how many refused, in all processes."""
+    accepted = refused = 0.0
+    for metric in _registry(processes).collect():
+        if metric.name != "tollgate_decisions":
+            continue
+        for sample in metric.samples:
+            if sample.name != "tollgate_decisions_total":
+                continue
+            if sample.labels["reason"] == "NONE":
+                accepted += sample.value
+            else:
+                refused += sample.value
+    return int(accepted), int(refused)
+
+
+def _registry(processes: str | None) -> CollectorRegistry:
+    if processes is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, processes)  # type: ignore[no-untyped-call]
+    return registry

@@ -69,6 +69,11 @@ class Settings(ConsoleSettings, PaymentSettings, ChannelSettings):
     workers: int = Field(
         1, ge=1, le=64, description="Processes that share the gRPC port; about one per core."
     )
+    commit: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._+-]{0,64}$",
+        description="The commit that the server was built from; shown in the console's state.",
+    )
     shards: int = Field(
         1, ge=1, le=1024, description="Shards of the live store; fixed at the first start."
     )

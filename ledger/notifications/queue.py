@@ -106,10 +106,17 @@ class NotificationQueue:
 
     async def depth(self) -> Mapping[Channel, int]:
         """How many wait, by channel."""
+        return await self._count("depth")
+
+    async def dead_count(self) -> Mapping[Channel, int]:
+        """How many were given up, by channel."""
+        return await self._count("dead_count")
+
+    async def _count(self, statement: str) -> Mapping[Channel, int]:
         async with reading(self._pool) as connection:
-            rows = await connection.fetch(SQL["depth"])
-        waiting = {row["channel"]: row["count"] for row in rows}
-        return {channel: waiting.get(channel, 0) for channel in Channel}
+            rows = await connection.fetch(SQL[statement])
+        found = {row["channel"]: row["count"] for row in rows}
+        return {channel: found.get(channel, 0) for channel in Channel}
 
     async def forget(self) -> int:
         """Removes what was done with long ago, a portion at a time; how many."""

@@ -147,6 +147,12 @@ FROM notifications
 WHERE state IN ('queued', 'retrying')
 GROUP BY channel
 
+-- name: dead_count
+SELECT channel, count(*) AS count
+FROM notifications
+WHERE state = 'dead'
+GROUP BY channel
+
 -- name: forget
 DELETE FROM notifications
 WHERE id IN (

@@ -41,6 +41,7 @@ SELECT id, name, currency, tariff, time_zone, next_time_zone, zone_starts_at, da
        call_length_limit_ms, suspended, version, profile_version, created_at
 FROM tenants
 WHERE id > $2
+  AND ($3 = '' OR strpos(lower(id), lower($3)) > 0 OR strpos(lower(name), lower($3)) > 0)
 ORDER BY id
 LIMIT $1
 

@@ -12,6 +12,8 @@ from server.billing.form import Form
 from server.billing.history.service import HistoryDesks, HistoryMethods
 from server.billing.keys import KeyDesk
 from server.billing.organisations import OrganisationDesk
+from server.billing.quotes import QuoteDesk
+from server.billing.state import StateDesk
 from server.billing.tariffs import TariffDesk
 from server.billing.tenants import TenantDesk
 from server.interceptors.principal import TENANT, current_principal
@@ -22,7 +24,7 @@ from server.payments.methods import PaymentMethods
 from server.payments.rates import RateDesk
 from tollgate.v1 import billing_pb2 as pb
 from tollgate.v1 import billing_pb2_grpc as pb_grpc
-from tollgate.v1 import console_pb2
+from tollgate.v1 import console_pb2, quotes_pb2, state_pb2
 
 OPERATORS_REPAIR_LIMIT_MICROS = 10**15
 
@@ -51,6 +53,8 @@ class BillingService(
         rates: RateDesk,
         notifications: NotificationDesk,
         console_links: ConsoleLinkDesk,
+        quotes: QuoteDesk,
+        state: StateDesk,
     ) -> None:
         DocumentMethods.__init__(self, organisations, documents)
         self._tenants, self._balances, self._tariffs = tenants, balances, tariffs
@@ -59,6 +63,7 @@ class BillingService(
         self._top_ups, self._rates = top_ups, rates
         self._notifications = notifications
         self._console_links = console_links
+        self._quotes, self._state = quotes, state
 
     async def CreateTenant(
         self, request: pb.CreateTenantRequest, context: Any
@@ -102,7 +107,16 @@ class BillingService(
     async def ListTariffs(
         self, request: pb.ListTariffsRequest, context: Any
     ) -> pb.ListTariffsResponse:
-        return await self._tariffs.list(request)
+        return await self._tariffs.list(request, current_principal().tenants)
+
+    async def QuoteCall(
+        self, request: quotes_pb2.QuoteCallRequest, context: Any
+    ) -> quotes_pb2.QuoteCallResponse:
+        if request.tenant_id:
+            current_principal().require(request.tenant_id)
+        else:
+            current_principal().require_all()
+        return await self._quotes.quote(request)
 
     async def ListCalls(self, request: pb.ListCallsRequest, context: Any) -> pb.ListCallsResponse:
         current_principal().require(request.tenant_id)
@@ -153,3 +167,9 @@ class BillingService(
             set_aside=findings.set_aside,
             asides=[pb.SetAside(**aside._asdict()) for aside in findings.asides],
         )
+
+    async def GetServiceState(
+        self, request: state_pb2.GetServiceStateRequest, context: Any
+    ) -> state_pb2.GetServiceStateResponse:
+        current_principal().require_all()
+        return await self._state.get(request)

@@ -1,13 +1,16 @@
 """Tariffs: between the contract's messages and the documents that the ledger checks."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ledger.price_list import PriceList
 from ledger.pricing.prices import MeterPrice, ModelPrices
 from ledger.tariff import Tariff
 from ledger.tariffs import Tariffs
+from ledger.tenants import Tenants
 from server.billing.form import Form
 from server.calls.price_book import PriceBook
 from server.errors import InvalidFields, Violation
@@ -30,10 +33,10 @@ _MODE_NUMBERS = {name: number for number, name in MODES.items()}
 
 
 class TariffDesk:
-    """Answers what administrators ask of tariffs."""
+    """Answers what is asked of tariffs."""
 
-    def __init__(self, tariffs: Tariffs, book: PriceBook) -> None:
-        self._tariffs, self._book = tariffs, book
+    def __init__(self, tariffs: Tariffs, tenants: Tenants, book: PriceBook) -> None:
+        self._tariffs, self._tenants, self._book = tariffs, tenants, book
 
     async def put(self, request: pb.PutTariffRequest) -> pb.PutTariffResponse:
         """Adds the next version; this process prices with it at once, others within seconds."""
@@ -42,16 +45,25 @@ class TariffDesk:
         form.done()
         tariff = await self._tariffs.put(request.request_id, document_of(request.tariff))
         await self._book.refresh()
-        return pb.PutTariffResponse(tariff=shown(tariff))
+        in_force = await self._book.tariff(tariff.name, None, datetime.now(UTC))
+        return pb.PutTariffResponse(tariff=shown(tariff, in_force))
 
-    async def list(self, request: pb.ListTariffsRequest) -> pb.ListTariffsResponse:
-        """All versions, or those of one name."""
+    async def list(
+        self, request: pb.ListTariffsRequest, tenants: Collection[str] | None
+    ) -> pb.ListTariffsResponse:
+        """All versions, or those of one name; of the tariffs of `tenants` unless that is None."""
         form = Form()
         if request.name:
             form.tariff("name", request.name)
         form.done()
         tariffs = await self._tariffs.list(request.name or None)
-        return pb.ListTariffsResponse(tariffs=[shown(tariff) for tariff in tariffs])
+        if tenants is not None:
+            theirs = {(await self._tenants.get(tenant_id)).tariff for tenant_id in tenants}
+            tariffs = [tariff for tariff in tariffs if tariff.name in theirs]
+        prices, now = PriceList(tariffs), datetime.now(UTC)
+        return pb.ListTariffsResponse(
+            tariffs=[shown(tariff, prices.in_force(tariff.name, now)) for tariff in tariffs]
+        )
 
 
 def document_of(tariff: pb.Tariff) -> dict[str, Any]:
@@ -100,8 +112,8 @@ def _meter_document(price: pb.MeterPrice) -> dict[str, Any]:
     return document
 
 
-def shown(tariff: Tariff) -> pb.Tariff:
-    """The tariff as clients see it."""
+def shown(tariff: Tariff, in_force: Tariff | None) -> pb.Tariff:
+    """The tariff as clients see it; `in_force` is the version of its name that new calls take."""
     message = pb.Tariff(
         name=tariff.name,
         version=tariff.version,
@@ -112,6 +124,7 @@ def shown(tariff: Tariff) -> pb.Tariff:
             quantum_micros=tariff.rounding.quantum_micros,
         ),
         models=[_model(prices) for prices in tariff.models.values()],
+        in_force=in_force is not None and in_force.version == tariff.version,
     )
     message.effective_from.FromDatetime(tariff.effective_from)
     return message

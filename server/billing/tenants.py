@@ -60,9 +60,13 @@ class TenantDesk:
 
     async def list(self, request: pb.ListTenantsRequest) -> pb.ListTenantsResponse:
         """A page of tenants, by id."""
+        form = Form()
+        if request.search:
+            form.text("search", request.search)
+        form.done()
         size = page_size(request.page_size)
         (after,) = position(request.page_token, 1) or ("",)
-        tenants = await self._tenants.list(size, after)
+        tenants = await self._tenants.list(size, after, request.search)
         return pb.ListTenantsResponse(
             tenants=[shown(tenant) for tenant in tenants],
             next_page_token=token(tenants[-1].id) if len(tenants) == size else "",

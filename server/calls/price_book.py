@@ -87,15 +87,20 @@ class PriceBook:
         self, tariff_name: str, version: int | None, model: str, analytics: bool, when: datetime
     ) -> Pricing | None:
         """The prices of a named version, or of the one in force at a moment."""
+        tariff = await self.tariff(tariff_name, version, when)
+        return self._pricing(tariff, model, analytics) if tariff else None
+
+    async def tariff(self, name: str, version: int | None, when: datetime) -> Tariff | None:
+        """A named version, or the one in force at a moment. Raises LedgerUnavailable."""
         for refreshed in (False, True):
             if refreshed:
                 await self.refresh()
             if version is None:
-                tariff = self._list.in_force(tariff_name, when)
+                tariff = self._list.in_force(name, when)
             else:
-                tariff = self._list.version(tariff_name, version)
+                tariff = self._list.version(name, version)
             if tariff is not None:
-                return self._pricing(tariff, model, analytics)
+                return tariff
         return None
 
     async def pinned(self, pin_text: str, model: str) -> Pricing:

@@ -66,6 +66,13 @@ _GATEWAY_OUTCOMES = frozenset(common_pb2.Outcome.values()) - {common_pb2.OUTCOME
 _DIRECTIONS = frozenset(common_pb2.Direction.values())
 
 
+def check_usage(quantities: Mapping[str, int]) -> None:
+    """Quantities alone, of a call that nobody makes."""
+    found: list[Violation] = []
+    _usage(found, quantities)
+    _raise(found)
+
+
 def _raise(found: list[Violation]) -> None:
     if found:
         raise InvalidFields(found)

@@ -16,6 +16,7 @@ from server.cli import (
     rates,
     serving,
     simulating,
+    state,
     tariffs,
     tenants,
     topups,
@@ -34,6 +35,7 @@ app.command()(serving.demo)
 app.command()(simulating.simulate)
 app.command()(auditing.audit)
 app.command()(limiting.limits)
+app.command()(state.state)
 app.command()(documents.invoice)
 app.command()(documents.act)
 app.command()(showing.month)

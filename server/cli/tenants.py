@@ -92,14 +92,22 @@ def show_tenant(
 
 
 @app.command("list")
-def list_tenants(server: ServerOption = DEFAULT_SERVER) -> None:
+def list_tenants(
+    search: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only those whose id or name holds it.")
+    ] = "",
+    server: ServerOption = DEFAULT_SERVER,
+) -> None:
     """List all tenants with their live balances."""
     rows = []
     with Connection(server) as connection:
-        for tenant in _all_tenants(connection):
+        for tenant in _all_tenants(connection, search):
             look = pb.GetBalanceRequest(tenant_id=tenant.tenant_id)
             balance = connection.ask(connection.billing.GetBalance, look)
             rows.append(_row(tenant, balance))
+    if not rows and search:
+        printing.say("There are no such tenants.")
+        return
     if not rows:
         printing.say("There are no tenants yet. Create one: tollgate tenant create <id>")
         return
@@ -204,8 +212,8 @@ def _adjust(tenant_id: str, micros: int, reason: str, request_id: str | None, se
     )
 
 
-def _all_tenants(connection: Connection) -> list[pb.Tenant]:
-    request = pb.ListTenantsRequest(page_size=PAGE)
+def _all_tenants(connection: Connection, search: str) -> list[pb.Tenant]:
+    request = pb.ListTenantsRequest(page_size=PAGE, search=search)
     tenants: list[pb.Tenant] = []
     while True:
         page = connection.ask(connection.billing.ListTenants, request)

@@ -227,6 +227,34 @@ def test_a_tariff_is_imported_and_listed(terminal: Terminal, tmp_path: Path) -> 
     assert "llm_output_tokens" in listed
 
 
+def test_a_call_is_priced_without_making_it(terminal: Terminal) -> None:
+    terminal.run("tenant", "create", "quoted")
+    worked = ("--model", "generic-assistant", "--for", "3m", "--analytics")
+    for whose in (("standard",), ("standard@1",), ("--tenant", "quoted")):
+        quoted = terminal.run("tariff", "quote", *whose, *worked)
+        assert quoted.fact("costs") == "$0.046"
+        assert quoted.fact("exactly") == "$0.0452"
+    typed = terminal.run("tariff", "quote", "standard", "--for", "1m", "-u", "tts_ms=2m")
+    assert typed.fact("costs") == "$0.03"
+    assert (
+        "(below the free period)" in terminal.run("tariff", "quote", "standard", "--for", "2s").out
+    )
+    unknown = terminal.run("tariff", "quote", "standard@9")
+    assert "version: must be a version of standard (UNKNOWN_VERSION)" in unknown.err
+
+
+def test_the_state_of_the_installation_is_told(terminal: Terminal) -> None:
+    told = terminal.run("state")
+    assert (told.fact("redis"), told.fact("postgres")) == ("answers", "answers")
+    assert told.fact("email") == "0 waiting, 0 given up"
+
+
+def test_tenants_are_searched(terminal: Terminal) -> None:
+    terminal.run("tenant", "create", "needle", "--name", "Wanted Ltd")
+    assert "needle" in terminal.run("tenant", "list", "--search", "wanted").out
+    assert "There are no such tenants" in terminal.run("tenant", "list", "--search", "zzz").out
+
+
 def test_the_example_of_a_tariff_prices_calls(terminal: Terminal) -> None:
     imported = terminal.run("tariff", "import", "examples/reseller.toml")
     assert imported.out.startswith("Imported reseller@1 in RUB"), imported.err

@@ -344,19 +344,25 @@ class ListTenantsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """The most to return, 1 to 1000; 0 means 100."""
     page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
+    search: _builtins.str
+    """Only tenants whose id or name holds this text, in upper or lower case alike; at most 200
+    printable characters, empty means all.
+    """
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        search: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "search", b"search"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -731,6 +737,7 @@ class Tariff(_message.Message):
     FREE_PERIOD_MS_FIELD_NUMBER: _builtins.int
     ROUNDING_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The tariff's name; ^[a-z][a-z0-9_-]{0,31}$."""
     version: _builtins.int
@@ -739,6 +746,8 @@ class Tariff(_message.Message):
     """ISO 4217 code."""
     free_period_ms: _builtins.int
     """Calls shorter than this cost nothing, in ms, 0 to 3600000; absent means 3000."""
+    in_force: _builtins.bool
+    """Whether new calls take this version now; output only."""
     @_builtins.property
     def effective_from(self) -> _timestamp_pb2.Timestamp:
         """From when new calls take this version; absent means now."""
@@ -761,10 +770,11 @@ class Tariff(_message.Message):
         free_period_ms: _builtins.int | None = ...,
         rounding: Global___Rounding | None = ...,
         models: _abc.Iterable[Global___ModelPrices] | None = ...,
+        in_force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "rounding", b"rounding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms", "currency", b"currency", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "models", b"models", "name", b"name", "rounding", b"rounding", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms", "currency", b"currency", "effective_from", b"effective_from", "free_period_ms", b"free_period_ms", "in_force", b"in_force", "models", b"models", "name", b"name", "rounding", b"rounding", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__free_period_ms: _TypeAlias = _typing.Literal["free_period_ms"]  # noqa: Y015
     _WhichOneofArgType__free_period_ms: _TypeAlias = _typing.Literal["_free_period_ms", b"_free_period_ms"]  # noqa: Y015

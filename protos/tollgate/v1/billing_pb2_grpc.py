@@ -9,6 +9,8 @@ from tollgate.v1 import history_pb2 as tollgate_dot_v1_dot_history__pb2
 from tollgate.v1 import notifications_pb2 as tollgate_dot_v1_dot_notifications__pb2
 from tollgate.v1 import organisations_pb2 as tollgate_dot_v1_dot_organisations__pb2
 from tollgate.v1 import payments_pb2 as tollgate_dot_v1_dot_payments__pb2
+from tollgate.v1 import quotes_pb2 as tollgate_dot_v1_dot_quotes__pb2
+from tollgate.v1 import state_pb2 as tollgate_dot_v1_dot_state__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -82,6 +84,11 @@ class BillingServiceStub(object):
                 request_serializer=tollgate_dot_v1_dot_billing__pb2.ListTariffsRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_billing__pb2.ListTariffsResponse.FromString,
                 _registered_method=True)
+        self.QuoteCall = channel.unary_unary(
+                '/tollgate.v1.BillingService/QuoteCall',
+                request_serializer=tollgate_dot_v1_dot_quotes__pb2.QuoteCallRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_quotes__pb2.QuoteCallResponse.FromString,
+                _registered_method=True)
         self.ListCalls = channel.unary_unary(
                 '/tollgate.v1.BillingService/ListCalls',
                 request_serializer=tollgate_dot_v1_dot_billing__pb2.ListCallsRequest.SerializeToString,
@@ -106,6 +113,11 @@ class BillingServiceStub(object):
                 '/tollgate.v1.BillingService/Audit',
                 request_serializer=tollgate_dot_v1_dot_billing__pb2.AuditRequest.SerializeToString,
                 response_deserializer=tollgate_dot_v1_dot_billing__pb2.AuditResponse.FromString,
+                _registered_method=True)
+        self.GetServiceState = channel.unary_unary(
+                '/tollgate.v1.BillingService/GetServiceState',
+                request_serializer=tollgate_dot_v1_dot_state__pb2.GetServiceStateRequest.SerializeToString,
+                response_deserializer=tollgate_dot_v1_dot_state__pb2.GetServiceStateResponse.FromString,
                 _registered_method=True)
         self.CreateOrganisation = channel.unary_unary(
                 '/tollgate.v1.BillingService/CreateOrganisation',
@@ -340,7 +352,15 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTariffs(self, request, context):
-        """Lists tariff versions by name and version.
+        """Lists tariff versions by name and version. A key that is bound to tenants is shown theirs alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QuoteCall(self, request, context):
+        """Tells what a call would cost, by the same rating as a settled call's. NOT_FOUND, reason
+        UNKNOWN_TARIFF, when there is no such tariff or none of it is in force yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -376,6 +396,13 @@ class BillingServiceServicer(object):
 
     def Audit(self, request, context):
         """Compares the live balances with the ledger, as of the same numbers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetServiceState(self, request, context):
+        """Tells how the installation is doing: stores, outboxes, queues, decisions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -684,6 +711,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     request_deserializer=tollgate_dot_v1_dot_billing__pb2.ListTariffsRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_billing__pb2.ListTariffsResponse.SerializeToString,
             ),
+            'QuoteCall': grpc.unary_unary_rpc_method_handler(
+                    servicer.QuoteCall,
+                    request_deserializer=tollgate_dot_v1_dot_quotes__pb2.QuoteCallRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_quotes__pb2.QuoteCallResponse.SerializeToString,
+            ),
             'ListCalls': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCalls,
                     request_deserializer=tollgate_dot_v1_dot_billing__pb2.ListCallsRequest.FromString,
@@ -708,6 +740,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.Audit,
                     request_deserializer=tollgate_dot_v1_dot_billing__pb2.AuditRequest.FromString,
                     response_serializer=tollgate_dot_v1_dot_billing__pb2.AuditResponse.SerializeToString,
+            ),
+            'GetServiceState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetServiceState,
+                    request_deserializer=tollgate_dot_v1_dot_state__pb2.GetServiceStateRequest.FromString,
+                    response_serializer=tollgate_dot_v1_dot_state__pb2.GetServiceStateResponse.SerializeToString,
             ),
             'CreateOrganisation': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateOrganisation,
@@ -1110,6 +1147,33 @@ class BillingService(object):
             _registered_method=True)
 
     @staticmethod
+    def QuoteCall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/QuoteCall',
+            tollgate_dot_v1_dot_quotes__pb2.QuoteCallRequest.SerializeToString,
+            tollgate_dot_v1_dot_quotes__pb2.QuoteCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListCalls(request,
             target,
             options=(),
@@ -1234,6 +1298,33 @@ class BillingService(object):
             '/tollgate.v1.BillingService/Audit',
             tollgate_dot_v1_dot_billing__pb2.AuditRequest.SerializeToString,
             tollgate_dot_v1_dot_billing__pb2.AuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetServiceState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.v1.BillingService/GetServiceState',
+            tollgate_dot_v1_dot_state__pb2.GetServiceStateRequest.SerializeToString,
+            tollgate_dot_v1_dot_state__pb2.GetServiceStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

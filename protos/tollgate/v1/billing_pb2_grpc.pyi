@@ -11,6 +11,8 @@ from tollgate.v1 import history_pb2 as _history_pb2
 from tollgate.v1 import notifications_pb2 as _notifications_pb2
 from tollgate.v1 import organisations_pb2 as _organisations_pb2
 from tollgate.v1 import payments_pb2 as _payments_pb2
+from tollgate.v1 import quotes_pb2 as _quotes_pb2
+from tollgate.v1 import state_pb2 as _state_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -64,7 +66,11 @@ class BillingServiceStub:
     model has a rate, and what cannot be priced is INVALID_ARGUMENT with the field named.
     """
     ListTariffs: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListTariffsRequest, _billing_pb2.ListTariffsResponse]
-    """Lists tariff versions by name and version."""
+    """Lists tariff versions by name and version. A key that is bound to tenants is shown theirs alone."""
+    QuoteCall: _grpc.UnaryUnaryMultiCallable[_quotes_pb2.QuoteCallRequest, _quotes_pb2.QuoteCallResponse]
+    """Tells what a call would cost, by the same rating as a settled call's. NOT_FOUND, reason
+    UNKNOWN_TARIFF, when there is no such tariff or none of it is in force yet.
+    """
     ListCalls: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListCallsRequest, _billing_pb2.ListCallsResponse]
     """Lists settled calls, the newest first."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_billing_pb2.CreateApiKeyRequest, _billing_pb2.CreateApiKeyResponse]
@@ -75,6 +81,8 @@ class BillingServiceStub:
     """Revokes an API key; every process refuses it within 30 seconds."""
     Audit: _grpc.UnaryUnaryMultiCallable[_billing_pb2.AuditRequest, _billing_pb2.AuditResponse]
     """Compares the live balances with the ledger, as of the same numbers."""
+    GetServiceState: _grpc.UnaryUnaryMultiCallable[_state_pb2.GetServiceStateRequest, _state_pb2.GetServiceStateResponse]
+    """Tells how the installation is doing: stores, outboxes, queues, decisions."""
     CreateOrganisation: _grpc.UnaryUnaryMultiCallable[_organisations_pb2.CreateOrganisationRequest, _organisations_pb2.CreateOrganisationResponse]
     """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
     field named, or are kept as a draft.
@@ -209,7 +217,11 @@ class BillingServiceAsyncStub(BillingServiceStub):
     model has a rate, and what cannot be priced is INVALID_ARGUMENT with the field named.
     """
     ListTariffs: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListTariffsRequest, _billing_pb2.ListTariffsResponse]  # type: ignore[assignment]
-    """Lists tariff versions by name and version."""
+    """Lists tariff versions by name and version. A key that is bound to tenants is shown theirs alone."""
+    QuoteCall: _aio.UnaryUnaryMultiCallable[_quotes_pb2.QuoteCallRequest, _quotes_pb2.QuoteCallResponse]  # type: ignore[assignment]
+    """Tells what a call would cost, by the same rating as a settled call's. NOT_FOUND, reason
+    UNKNOWN_TARIFF, when there is no such tariff or none of it is in force yet.
+    """
     ListCalls: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListCallsRequest, _billing_pb2.ListCallsResponse]  # type: ignore[assignment]
     """Lists settled calls, the newest first."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_billing_pb2.CreateApiKeyRequest, _billing_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
@@ -220,6 +232,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Revokes an API key; every process refuses it within 30 seconds."""
     Audit: _aio.UnaryUnaryMultiCallable[_billing_pb2.AuditRequest, _billing_pb2.AuditResponse]  # type: ignore[assignment]
     """Compares the live balances with the ledger, as of the same numbers."""
+    GetServiceState: _aio.UnaryUnaryMultiCallable[_state_pb2.GetServiceStateRequest, _state_pb2.GetServiceStateResponse]  # type: ignore[assignment]
+    """Tells how the installation is doing: stores, outboxes, queues, decisions."""
     CreateOrganisation: _aio.UnaryUnaryMultiCallable[_organisations_pb2.CreateOrganisationRequest, _organisations_pb2.CreateOrganisationResponse]  # type: ignore[assignment]
     """Adds a legal entity of a tenant. Requisites that cannot be are INVALID_ARGUMENT with every
     field named, or are kept as a draft.
@@ -399,7 +413,17 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_pb2.ListTariffsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_pb2.ListTariffsResponse, _abc.Awaitable[_billing_pb2.ListTariffsResponse]]:
-        """Lists tariff versions by name and version."""
+        """Lists tariff versions by name and version. A key that is bound to tenants is shown theirs alone."""
+
+    @_abc_1.abstractmethod
+    def QuoteCall(
+        self,
+        request: _quotes_pb2.QuoteCallRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quotes_pb2.QuoteCallResponse, _abc.Awaitable[_quotes_pb2.QuoteCallResponse]]:
+        """Tells what a call would cost, by the same rating as a settled call's. NOT_FOUND, reason
+        UNKNOWN_TARIFF, when there is no such tariff or none of it is in force yet.
+        """
 
     @_abc_1.abstractmethod
     def ListCalls(
@@ -440,6 +464,14 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_billing_pb2.AuditResponse, _abc.Awaitable[_billing_pb2.AuditResponse]]:
         """Compares the live balances with the ledger, as of the same numbers."""
+
+    @_abc_1.abstractmethod
+    def GetServiceState(
+        self,
+        request: _state_pb2.GetServiceStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_state_pb2.GetServiceStateResponse, _abc.Awaitable[_state_pb2.GetServiceStateResponse]]:
+        """Tells how the installation is doing: stores, outboxes, queues, decisions."""
 
     @_abc_1.abstractmethod
     def CreateOrganisation(

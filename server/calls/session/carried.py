@@ -46,10 +46,9 @@ class Carried:
         return call
 
     def release(self, call: Call) -> None:
-        """Nothing is worked on any more of a call that is not carried, or no longer known."""
+        """Nothing is worked on any more of a call that is not carried."""
         call.busy = False
-        if call.key in self.calls:
-            self._remove(call)
+        self._remove(call)
 
     def of(self, tenant_id: str) -> list[str]:
         """The running calls of a tenant."""

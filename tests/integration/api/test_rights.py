@@ -256,6 +256,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "GetTenant": {},
     "GetBalance": {},
     "ListTariffs": {},
+    "QuoteCall": {"model": "clock", "elapsed_ms": 60_000},
     "ListCalls": {},
     "GetCall": {"call_id": "ours"},
     "ListActiveCalls": {},
