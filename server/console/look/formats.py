@@ -44,6 +44,10 @@ class Formats:
             Decimal(decimal), "#,##0.#########", self.locale, decimal_quantization=False
         )
 
+    def exact_money(self, micros: int, currency: str = "") -> str:
+        """An amount with all six decimals: "$0.045200"."""
+        return self._money(micros, currency, "¤#,##0.000000", "#,##0.000000\xa0¤")
+
     def short_money(self, micros: int, currency: str = "") -> str:
         """An amount without needless decimals, for axes: "$20", "$0.5"."""
         return self._money(micros, currency, "¤#,##0.######", "#,##0.######\xa0¤")
@@ -66,13 +70,20 @@ class Formats:
         amount = Decimal(kopecks) / 100
         return numbers.format_decimal(amount, "#,##0.00", self.locale) + "\xa0₽"
 
+    def rate(self, decimal: str, currency: str = "") -> str:
+        """A rate with all its decimals: "$0.00005"."""
+        fine = f"#,##0.00{'#' * 10}"
+        return self._amount(Decimal(decimal), currency, f"¤{fine}", f"{fine}\xa0¤")
+
     def _money(self, micros: int, currency: str, before: str, after: str) -> str:
+        return self._amount(Decimal(micros) / MICROS, currency, before, after)
+
+    def _amount(self, amount: Decimal, currency: str, before: str, after: str) -> str:
         currency = currency or self.currency
         if numbers.get_currency_symbol(currency, self.locale).isalpha():
             before = before.replace("¤", "¤\xa0")  # a word stands apart
         pattern = after if self.locale.language == "ru" else before
         pattern = f"{pattern};-{pattern}" if pattern.startswith("¤") else pattern
-        amount = Decimal(micros) / MICROS
         return numbers.format_currency(
             amount, currency, pattern, self.locale, currency_digits=False
         )
@@ -81,9 +92,27 @@ class Formats:
         """A number with its groups: "12,480"."""
         return numbers.format_decimal(number, locale=self.locale)
 
+    def amount(self, micros: int) -> str:
+        """An amount whose currency nobody tells: "142.50"."""
+        return numbers.format_decimal(Decimal(micros) / MICROS, "#,##0.00####", locale=self.locale)
+
+    def hundredths(self, hundredths: int) -> str:
+        """A number of hundredths: "1.25"."""
+        return numbers.format_decimal(Decimal(hundredths) / 100, "#,##0.##", locale=self.locale)
+
+    def minutes(self, milliseconds: int) -> str:
+        """A length in minutes: "1.5"."""
+        return numbers.format_decimal(
+            Decimal(milliseconds) / 60_000, "#,##0.###", locale=self.locale
+        )
+
     def percent(self, part: int, whole: int) -> str:
         """A share in whole percents."""
         return numbers.format_percent(Decimal(part) / Decimal(whole or 1), locale=self.locale)
+
+    def moment_day(self, stamp: Timestamp | datetime) -> date:
+        """The day of a moment, in the zone."""
+        return self._here(stamp).date()
 
     def day(self, day: date | str) -> str:
         """A day: "12 March 2026"."""

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 
 from server.console.page import Page
-from server.console.pages import history, limits, organisations, overview, top_up
+from server.console.pages import (
+    history,
+    keys,
+    limits,
+    organisations,
+    overview,
+    state,
+    tariffs,
+    tenants,
+    top_up,
+)
 
 PAGES: Sequence[Page] = (
     overview.PAGE,
@@ -11,4 +21,8 @@ PAGES: Sequence[Page] = (
     top_up.PAGE,
     limits.PAGE,
     organisations.PAGE,
+    tariffs.PAGE,
+    tenants.PAGE,
+    keys.PAGE,
+    state.PAGE,
 )

@@ -70,6 +70,30 @@
     opener.setAttribute("aria-expanded", "false");
   });
 
+  // A choice that shows itself at once, a file whose text goes into a field, a text to copy.
+  document.addEventListener("change", async (event) => {
+    const chosen = event.target;
+    if (chosen.matches("select[data-submits]")) {
+      // Another tariff has other versions.
+      for (const each of chosen.form.elements) if (each.name === "version" && each !== chosen) each.disabled = true;
+      chosen.form.submit();
+    } else if (chosen.matches("input[data-fills]") && chosen.files.length) {
+      document.getElementById(chosen.dataset.fills).value = await chosen.files[0].text();
+    }
+  });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("button[data-copies]");
+    if (!button) return;
+    const copied = document.getElementById(button.dataset.copies);
+    getSelection().selectAllChildren(copied);
+    try {
+      await navigator.clipboard.writeText(copied.textContent);
+    } catch {
+      return; // It is selected, at least.
+    }
+    button.querySelector("span").textContent = button.dataset.copied;
+  });
+
   // The mark of a live connection, and what to do when the session behind it has ended.
   const mark = (event, state) => {
     const id = event.target.dataset?.liveMark;

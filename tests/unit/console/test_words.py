@@ -18,6 +18,10 @@ BY_NAME = (
     "errors.",
     "fields.",
     "layout.theme_",
+    *(f"tariffs.{section}." for section in ("mode", "unit")),
+    *(f"tenants.{section}." for section in ("said", "suspension")),
+    *(f"keys.{section}." for section in ("role", "role_text")),
+    *(f"state.{section}." for section in ("store", "store_away", "channel")),
     *(
         f"limits.{section}."
         for section in (
