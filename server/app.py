@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import structlog
-from opentelemetry.trace import Tracer
 from redis.exceptions import RedisError
 
 from ledger.api_key import StoredKey
@@ -106,7 +105,7 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(telemetry(f"worker-{index}"))
         parts = await Parts.open(settings, stack)
-        services = parts.services(told.tracer)
+        services = parts.services(told)
 
         ring = KeyRing(_ValidKeys(parts.keys))
         stack.push_async_callback(ring.close)
@@ -234,7 +233,7 @@ class Parts:
         await parts.book.refresh()
         return parts
 
-    def services(self, tracer: Tracer | None) -> list[Service]:
+    def services(self, told: Telemetry) -> list[Service]:
         """The gRPC services."""
         conclusions = Conclusions(self.book, self.refusals)
         desk = CallDesk(self.store, self.directory, self.book, self.calls, conclusions)
@@ -247,7 +246,7 @@ class Parts:
                 self.sessions,
                 Limiter(SESSIONS_MAX_IN_FLIGHT),
                 self._patience_s,
-                tracer,
+                told,
             ),
         )
         debits = PendingDebits(self.store, self.readers)

@@ -45,16 +45,18 @@ async def telemetry(
         return
     from server import otlp  # the SDK takes a fifth of a second to import
 
-    traces = otlp.traces(variables, instance) if "traces" in wanted else None
-    metrics = otlp.metrics(variables, instance) if "metrics" in wanted else None
-    providers = [traces.provider] if traces is not None else []
+    providers: list[Any] = []
+    told = Telemetry()
     try:
-        if traces is None:
-            yield Telemetry()
-        else:
-            yield Telemetry(traces.provider.get_tracer(otlp.SCOPE), traces.roots.draw)
+        if "traces" in wanted:
+            traces = otlp.traces(variables, instance)
+            providers.append(traces.provider)
+            told = Telemetry(traces.provider.get_tracer(otlp.SCOPE), traces.roots.draw)
+        if "metrics" in wanted:
+            providers.append(otlp.metrics(variables, instance))
+        yield told
     finally:
-        await _shut_down([*providers, *([metrics] if metrics is not None else [])])
+        await _shut_down(providers)
 
 
 def _is_on(variables: Mapping[str, str], signal: str) -> bool:

@@ -1,5 +1,6 @@
 """Asks the sampler about a trace before anything of it is built."""
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.trace import SpanKind
@@ -18,7 +19,7 @@ class TraceRoots(RandomIdGenerator):
         """Whether a request that begins a trace of its own is sampled; its span starts at once."""
         assert self.sampler is not None
         trace_id = super().generate_trace_id()
-        result = self.sampler.should_sample(None, trace_id, name, SpanKind.SERVER)
+        result = self.sampler.should_sample(Context(), trace_id, name, SpanKind.SERVER)
         if result.decision is Decision.DROP:
             return False
         self._drawn = trace_id

@@ -20,6 +20,7 @@ from redis import Redis
 
 from ledger.migrate import migrate
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
+from tests.collector import Collector, collecting
 from tests.proxy import Proxy, Upstream
 from tests.scratch import clear_leftovers, scratch_dir
 from tests.valkey_cluster import ValkeyCluster
@@ -160,6 +161,14 @@ async def proxied() -> AsyncIterator[Callable[[str], Coroutine[Any, Any, Proxy]]
             return await stack.enter_async_context(Proxy(Upstream.of(url)))
 
         yield build
+
+
+@pytest.fixture
+async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
+    """A living collector, named by the variables."""
+    async with collecting() as (found, endpoint):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ class Tracing:
     """Part of the chain only while traces are exported, so it costs nothing otherwise.
 
     Most requests bring no trace and are not sampled: for these nothing is built. A stream has its
-    span always, so that its batches are sampled as it is.
+    span always, which its batches name; they are sampled by themselves.
     """
 
     def __init__(self, tracer: Tracer, draw: Draw) -> None:

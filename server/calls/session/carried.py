@@ -46,9 +46,10 @@ class Carried:
         return call
 
     def release(self, call: Call) -> None:
-        """Nothing is worked on any more of a call that is not carried."""
+        """Nothing is worked on any more of a call that is not carried, or no longer known."""
         call.busy = False
-        self._remove(call)
+        if call.key in self.calls:
+            self._remove(call)
 
     def of(self, tenant_id: str) -> list[str]:
         """The running calls of a tenant."""

@@ -10,7 +10,8 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from opentelemetry.trace import Span
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, get_current_span
 
 from quota.batch import PlainCharge, Result
 from quota.errors import QuotaError
@@ -37,6 +38,7 @@ from server.metrics import SESSION_OPERATIONS, SHED
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 
+BATCH = "Session batch"
 METHOD = "tollgate.v1.CallAuthorizationService/Session"
 # How many settles of closed calls are asked again at once when their postings are known.
 MAX_AGAIN = 64
@@ -55,6 +57,7 @@ class Operations:
         self.postings = Postings(self._tell_posted)
         self._parts, self._principal, self._outgoing = parts, principal, outgoing
         self._loop = asyncio.get_running_loop()
+        self._stream = get_current_span().get_span_context()
         self._first_try, self._limiter = parts.desk.first_try, parts.limiter
         # Those whose turn has come, and those that are prepared, by shard.
         self._ready: deque[Item] = deque()
@@ -178,10 +181,14 @@ class Operations:
         future.add_done_callback(partial(self._decided, portion, span))
 
     def _begin_span(self, count: int, line: ShardLine) -> Span | None:
-        if self._parts.tracer is None:
+        """A trace of its own for a batch that is sampled: a stream's would never end."""
+        tracer, draw = self._parts.told
+        if tracer is None or draw is None or not draw(BATCH):
             return None
         attributes = {"tollgate.operations": count, "tollgate.shard": line.shard}
-        return self._parts.tracer.start_span("Session batch", attributes=attributes)
+        return tracer.start_span(
+            BATCH, context=Context(), links=[Link(self._stream)], attributes=attributes
+        )
 
     def _decided(
         self,

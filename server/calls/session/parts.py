@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from opentelemetry.trace import Tracer
-
 from quota.store import QuotaStore
 from server.calls.desk import CallDesk
 from server.calls.session.sessions import Sessions
 from server.interceptors.overload import Limiter
+from server.telemetry import Telemetry
 
 # What may be in flight on all streams of a process; above four fifths no new call starts.
 MAX_IN_FLIGHT = 50_000
@@ -22,4 +21,4 @@ class SessionParts:
     sessions: Sessions
     limiter: Limiter
     patience_s: float
-    tracer: Tracer | None
+    told: Telemetry

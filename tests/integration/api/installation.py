@@ -199,7 +199,7 @@ async def installed(
         held = reserve("127.0.0.1:0")
         stack.callback(held.close)
         listen = address_of(held)
-        services = parts.services(told.tracer)
+        services = parts.services(told)
         chain = Chain(concerns(settings, told, ring, Limiter(settings.max_in_flight)))
         await stack.enter_async_context(
             grpc_server(

@@ -4,13 +4,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from server.durations_export import THREAD_NAME
 from server.interceptors.chain import Method
@@ -19,6 +16,7 @@ from server.metrics import CALL_DURATION
 from server.otlp import TelemetryUnavailable
 from server.tallies import DurationTally, write_tallies
 from server.telemetry import SHUTDOWN_S, telemetry
+from tests.collector import Collector
 
 
 @pytest.fixture
@@ -30,7 +28,11 @@ def dead_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_MAX_QUEUE_SIZE": "512"}
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "3",  # longer than the end may take
+        "OTEL_BSP_MAX_QUEUE_SIZE": "512",
+    }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     yield variables
@@ -72,41 +74,6 @@ async def test_a_dead_collector_costs_no_request_and_little_at_the_end(
     assert time.monotonic() - ending < SHUTDOWN_S + 0.5
 
 
-class Collector(grpc.GenericRpcHandler):
-    """Keeps what is exported to it."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-        self.metrics: list[Any] = []
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Takes traces and metrics."""
-        traces = "TraceService" in str(handler_call_details.method)
-        kept, kind = (
-            (self.spans, ExportTraceServiceRequest)
-            if traces
-            else (self.metrics, ExportMetricsServiceRequest)
-        )
-
-        async def take(request: bytes, context: Any) -> bytes:
-            kept.append(kind.FromString(request))
-            return b""
-
-        return grpc.unary_unary_rpc_method_handler(take)
-
-
-@pytest.fixture
-async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
-    """A living collector, named by the variables."""
-    found, server = Collector(), grpc.aio.server()
-    server.add_generic_rpc_handlers((found,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    yield found
-    await server.stop(None)
-
-
 async def test_a_living_collector_gets_sampled_spans_and_all_durations(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,13 +89,7 @@ async def test_a_living_collector_gets_sampled_spans_and_all_durations(
             await behaviour(None, None)  # type: ignore[arg-type]
         tally.observe(99.0)
         write_tallies()
-    spans = [
-        span
-        for request in collector.spans
-        for resource in request.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    ]
+    spans = collector.all_spans()
     assert 150 < len(spans) < 350
     assert {span.name for span in spans} == {"a/sampled"}
     assert len({span.trace_id for span in spans}) == len(spans)

@@ -57,3 +57,11 @@ def test_what_is_cleared_keeps_nothing_that_waits() -> None:
     carried.clear()
     assert call.waiting is None
     assert not carried.calls
+
+
+def test_a_call_that_ends_after_its_stream_is_no_longer_known() -> None:
+    carried = carrying(("acme", "c1", NEVER))
+    call = carried.call(("acme", "c1"))
+    carried.clear()
+    carried.release(call)
+    assert not carried.calls
