@@ -21,11 +21,11 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from server.metrics import DURATION_BUCKETS_S
+from server.metrics import CALL_DURATION, DURATION_BUCKETS_S
 from server.tallies import duration_totals
 
 THREAD_NAME = "durations-export"
-CALL_DURATION = "rpc.server.call.duration"
+NAME = "rpc.server.call.duration"
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class DurationsExport:
         if not points:
             return
         data: Any = Histogram(points, AggregationTemporality.CUMULATIVE)
-        metric = Metric(CALL_DURATION, "How long requests took.", "s", data)
+        metric = Metric(NAME, "How long requests took.", "s", data)
         scoped = ScopeMetrics(self._scope, [metric], "")
         try:
             self._exporter.export(MetricsData([ResourceMetrics(self._resource, [scoped], "")]))
@@ -82,5 +82,5 @@ class DurationsExport:
                 min=None,  # type: ignore[arg-type]  # optional in OTLP; nobody keeps it
                 max=None,  # type: ignore[arg-type]
             )
-            for (method, status), (counts, seconds) in duration_totals().items()
+            for (method, status), (counts, seconds) in duration_totals(CALL_DURATION).items()
         ]

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 WRITE_EVERY_S = 1.0
 
 _writers: list[Callable[[], None]] = []
-_durations: dict[tuple[str, ...], "DurationTally"] = {}
+_durations: list["DurationTally"] = []
 
 
 class Tally:
@@ -46,7 +46,12 @@ class DurationTally:
         self._counts = [0] * len(self._bounds)
         self.total = (tuple(self._counts), 0.0)
         _writers.append(self.write)
-        _durations[child._labelvalues] = self
+        _durations.append(self)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values of the child's labels."""
+        return tuple(self._child._labelvalues)
 
     def observe(self, seconds: float) -> None:
         """Counts one duration in its bucket."""
@@ -73,9 +78,13 @@ def write_tallies() -> None:
         write()
 
 
-def duration_totals() -> dict[tuple[str, ...], tuple[tuple[int, ...], float]]:
-    """By the labels of their histogram's child, what all durations of this process came to."""
-    return {labels: tally.total for labels, tally in list(_durations.items())}
+def duration_totals(of: Histogram) -> dict[tuple[str, ...], tuple[tuple[int, ...], float]]:
+    """By the labels of a histogram's children, what its durations in this process came to."""
+    return {
+        tally.labels: tally.total
+        for tally in list(_durations)
+        if of._metrics.get(tally.labels) is tally._child
+    }
 
 
 async def keep_writing() -> None:

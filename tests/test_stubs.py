@@ -12,9 +12,13 @@ from tollgate.v1 import (
     billing_pb2,
     call_authorization_pb2,
     common_pb2,
+    console_pb2,
     history_pb2,
+    notifications_pb2,
     organisations_pb2,
     payments_pb2,
+    quotes_pb2,
+    state_pb2,
 )
 
 PROTOS = Path(__file__).parent.parent / "protos"
@@ -22,9 +26,13 @@ PROTO_STUBS = (
     billing_pb2,
     call_authorization_pb2,
     common_pb2,
+    console_pb2,
     history_pb2,
+    notifications_pb2,
     organisations_pb2,
     payments_pb2,
+    quotes_pb2,
+    state_pb2,
 )
 FILES = {file.DESCRIPTOR.name: file for file in PROTO_STUBS}
 

@@ -175,7 +175,7 @@ async def test_a_shard_that_hangs_holds_up_nobody_on_another(
 ) -> None:
     url = valkey_cluster.url.replace("redis://", "redis+cluster://")
     async with (
-        installed(url, postgres_dsn, shards=3, store_timeout_ms=8_000) as installation,
+        installed(url, postgres_dsn, shards=3, store_timeout_ms=45_000) as installation,
         stream(installation.channel, ADMIN_KEY) as session,
     ):
         by_node = {node_of(name): name for name in map(str, range(99))}

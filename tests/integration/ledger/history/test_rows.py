@@ -35,6 +35,8 @@ from tests.integration.ledger.samples import (
 pytestmark = pytest.mark.usefixtures("acme", "shards")
 ALL = HistoryFilter()
 
+GUARDS = ("calls_per_minute", "caller_daily_limit_micros", "call_length_limit_ms")
+
 
 @pytest.fixture
 def history(pool: Pool) -> History:
@@ -387,7 +389,7 @@ async def test_what_was_posted_before_there_was_a_history_gets_its_rows(
         await Tariffs(old).put("price-book", price_book_document())
         await Shards(old).mark(0)
         entries: list[Entry] = [settled_call(1), overrun_call(2, 1_000), posted_debit(3)]
-        await Tenants(old).create("create-acme", new_tenant("acme"))
+        await _create_as_before(old, "acme")
         await Tenants(old).credit("paid", "acme", 900, "cash")
         await tenants.credit("paid", "acme", 900, "cash")
         await Journal(pool).post(0, 1, entries)
@@ -408,6 +410,15 @@ async def test_what_was_posted_before_there_was_a_history_gets_its_rows(
         assert (await rows_of(History(old)))[-1].number == 5
     finally:
         await old.close()
+
+
+async def _create_as_before(pool: Pool, tenant: str) -> None:
+    """Creates a tenant where tenants have no guards yet."""
+    for guard in GUARDS:
+        await pool.execute(f"ALTER TABLE tenants ADD COLUMN {guard} bigint")
+    await Tenants(pool).create(f"create-{tenant}", new_tenant(tenant))
+    for guard in GUARDS:
+        await pool.execute(f"ALTER TABLE tenants DROP COLUMN {guard}")
 
 
 async def _post_as_before(pool: Pool, entries: list[Entry]) -> None:
