@@ -137,6 +137,8 @@ def test_it_works_by_keyboard_alone(open_page: Open, service: Service, room: str
     expect(page.locator(":focus")).to_have_text("Skip to content")
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Top up")
     page.keyboard.press("Tab")  # the table, which scrolls
     page.keyboard.press("Tab")
     button = page.get_by_role("button", name="Hang up the call of +12025550143")
