@@ -36,6 +36,14 @@ class ValkeyCluster:
         assert pid is not None
         return pid
 
+    def node_of(self, slot: int) -> int:
+        """The number of the node that owns a slot now; tests move slots."""
+        with Redis(port=self._ports[0]) as client:
+            rows = _ask(client, "CLUSTER SLOTS")
+        return next(
+            self._ports.index(port) for first, last, (_, port, *_) in rows if first <= slot <= last
+        )
+
     async def start(self) -> None:
         """Start the nodes, introduce them to each other, and wait until all slots are served."""
         self._ports = free_ports(NODES)

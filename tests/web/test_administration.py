@@ -102,7 +102,7 @@ def test_the_state_updates_by_itself_and_audits_on_demand(
     expect(page.locator(".state-pace")).not_to_contain_text("…")
     page.evaluate("window.stayed = true")
     before = page.locator(".state-pace").inner_text()
-    service.authorize(TENANT, "seen-in-state")
+    service.authorize(service.tenant("seen-in-state", 10), "c1")
     expect(page.locator(".state-pace")).not_to_have_text(before, use_inner_text=True)
     page.get_by_role("button", name="Audit now").click()
     expect(page.locator("#audit .notice.good")).to_contain_text("no differences")

@@ -11,7 +11,7 @@ from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import ADMIN_KEY, Installation, eventually, installed
 from tests.integration.api.stream import Stream, server_side, stream
-from tests.integration.session.test_order import node_of
+from tests.integration.session.test_order import slot_of
 from tests.proxy import Proxy
 from tests.valkey_cluster import ValkeyCluster
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -138,7 +138,7 @@ async def test_on_a_cluster_each_shard_tells_the_calls_of_its_tenants(
     valkey_cluster: ValkeyCluster, postgres_dsn: str
 ) -> None:
     url = valkey_cluster.url.replace("redis://", "redis+cluster://")
-    tenants = list({node_of(name): name for name in map(str, range(99))}.values())
+    tenants = list({slot_of(name): name for name in map(str, range(99))}.values())
     async with (
         installed(url, postgres_dsn, shards=3) as one,
         installed(url, postgres_dsn, shards=3, posts=False) as two,
