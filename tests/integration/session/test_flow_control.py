@@ -23,7 +23,7 @@ OK = grpc.StatusCode.OK
 # The transport keeps little for a client that does not read: two of the answers below are more.
 NARROW = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 32_768)]
 NONSENSE = pb.SessionRequest(operations=[pb.Operation(id=10_000 + each) for each in range(300)])
-SOON_S = 1.5  # long enough to see that a stream is held up
+SOON_S = 4.0  # longer than a busy machine takes to fill the pipes
 MORE = 24  # beyond those that are read: few enough for the transport to take them
 
 
