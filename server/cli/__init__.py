@@ -10,7 +10,7 @@ from server.cli import (
     console,
     documents,
     keys,
-    limiting,
+    limits,
     notifications,
     organisations,
     rates,
@@ -34,7 +34,7 @@ app.command(epilog=serving.settings_help())(serving.serve)
 app.command()(serving.demo)
 app.command()(simulating.simulate)
 app.command()(auditing.audit)
-app.command()(limiting.limits)
+app.command()(limits.limits)
 app.command()(state.state)
 app.command()(documents.invoice)
 app.command()(documents.act)

@@ -6,7 +6,7 @@ import typer
 
 from server.cli import parsing, printing
 from server.cli.connection import DEFAULT_SERVER, Connection, ServerOption
-from server.cli.limits import (
+from server.cli.limit_options import (
     Cap,
     Concurrent,
     Credit,
