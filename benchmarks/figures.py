@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any, Self
 
 SERVICE, ECHO = "service", "echo"
 
@@ -25,10 +26,28 @@ class Finding:
     aim: float | None = None
     # Whether the aim is a bound from above: a cost rather than a throughput.
     at_most: bool = False
+    # That of each round, where both were measured in rounds: a machine's speed drifts more from
+    # round to round than within one.
+    ratios: tuple[float, ...] = ()
+
+    @classmethod
+    def over(
+        cls, rounds: Rounds, subjects: tuple[str, str], name: str, key: str, what: str, **rest: Any
+    ) -> Self:
+        """A figure of a subject beside that of another. Raises KeyError without a round of both."""
+        both = [tuple(values([each], subject, name) for subject in subjects) for each in rounds]
+        pairs = [(one[0], other[0]) for one, other in both if one and other]
+        if not pairs:
+            raise KeyError(f"{subjects}: {name}")
+        measured, ceiling = (median(side) for side in zip(*pairs, strict=True))
+        ratios = tuple(one / other if other else math.nan for one, other in pairs)
+        return cls(key, what, measured, ceiling, ratios=ratios, **rest)
 
     @property
     def ratio(self) -> float:
         """What was measured beside its ceiling."""
+        if self.ratios:
+            return median(self.ratios)
         return self.measured / self.ceiling if self.ceiling else math.nan
 
     @property
@@ -44,6 +63,7 @@ class Finding:
             "key": self.key,
             "what": self.what,
             "ratio": round(self.ratio, 4),
+            "ratios": [round(each, 4) for each in self.ratios],
             "aim": self.aim,
             "at_most": self.at_most,
             "reached": self.reached,

@@ -1,4 +1,4 @@
-"""The one line to a shard: what waits is coalesced into one batch, one batch is in flight.
+"""The one line to a shard: what waits is coalesced into batches, which are decided in order.
 
 A lost reply is unknown, so the same batch is sent again: every operation is safe to repeat. The
 caller's cancellation only drops its interest in the answer, never a command on the wire.
@@ -9,18 +9,18 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from quota import script
-from quota.batch import BatchReply, Result, Status, can_travel, decode, encode
-from quota.decision import Code, Refused
+from quota.batch import BatchReply, Result, Status, decode, encode
 from quota.errors import QuotaError, StoreUnavailable
 from quota.frame import Frame
 from quota.operation import Authorize, Operation
+from quota.parcels import Batch, Parcel, still_wanted, unsendable
 from quota.posted_mark import PostedMark
 from quota.shard_state import ShardState, identify, read_state
 from quota.timing import Timing
@@ -28,6 +28,9 @@ from quota.topology import Topology
 
 MAX_BATCH = 256
 MAX_WAITING = 100_000
+# Behind the batch that the store works on lies another, so that it has work while the answers are
+# told: unless that would be a small one, which costs the store more for each operation.
+MOST_IN_FLIGHT, WORTH_A_BATCH = 2, 64
 # A batch is taken when this many turns of the loop brought nothing new, or after so many in all.
 QUIET_TURNS, MOST_TURNS = 12, 256
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
@@ -47,21 +50,6 @@ class EpochKeeper(Protocol):
         """
 
 
-@dataclass(slots=True, eq=False)
-class _Parcel:
-    """Operations that were submitted together, and are decided and answered together."""
-
-    operations: Sequence[Operation | bytes]
-    future: asyncio.Future[Any]
-    since: float
-    epoch: str  # the only one that it may be decided in; "" for any
-    alone: bool  # whether the answer is a result rather than a list of them
-
-    def answer(self, results: list[Result]) -> None:
-        if not self.future.done():
-            self.future.set_result(results[0] if self.alone else results)
-
-
 class ShardLine:
     """Sends one shard's operations, in the order in which they were submitted."""
 
@@ -75,12 +63,13 @@ class ShardLine:
         self.batches = 0
         self._topology, self._keeper, self._timing = topology, keeper, timing
         self._patience_s = patience_s
-        self._waiting: deque[_Parcel] = deque()
+        self._waiting: deque[Parcel] = deque()
         self._waiting_operations = 0
-        self._in_flight: list[_Parcel] = []
+        self._in_flight: deque[Batch] = deque()  # those on the wire before those that are not
         self._trouble: QuotaError = StoreUnavailable("Redis gave no answer yet")
         self._sender: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
+        self._proven = False  # whether the connection has brought the answer to a batch
         self._epoch = ""
         self._frame: Frame | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,7 +111,7 @@ class ShardLine:
         if self._waiting_operations >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} operations wait for shard {self.shard} already")
         loop = self._running_loop()
-        parcel = _Parcel(operations, loop.create_future(), loop.time(), epoch, alone)
+        parcel = Parcel(operations, loop.create_future(), loop.time(), epoch, alone)
         self._waiting.append(parcel)
         self._waiting_operations += len(operations)
         if self._sender is None:
@@ -145,7 +134,7 @@ class ShardLine:
             self._sender.cancel()  # again: a time-out at the same moment may swallow it
             await asyncio.wait([self._sender], timeout=CLOSE_ASKS_EVERY_S)
         stopping = StoreUnavailable("the service is stopping")
-        self._fail([*self._in_flight, *self._waiting], stopping)
+        self._fail([*self._parcels_in_flight(), *self._waiting], stopping)
         self._in_flight.clear()
         self._waiting.clear()
         self._waiting_operations = 0
@@ -156,87 +145,105 @@ class ShardLine:
             while self._waiting or at_least_one:
                 at_least_one = False
                 await self._gather()
-                self._in_flight = self._next_batch()
+                self._in_flight.append(self._next_batch())
                 await self._send_until_answered()
         finally:
             self._sender = None
 
-    async def _gather(self) -> None:
+    def _gather(self) -> asyncio.Future[None]:
         """Lets those speak first whose requests are being read already: what one thread works off
         anyway then travels together. A turn of an idle loop takes microseconds, so a lone caller
-        does not wait.
+        does not wait; one of a busy loop is a plain callback, which costs half of a task's step.
         """
-        quiet = 0
-        for _ in range(MOST_TURNS):
-            seen = self._waiting_operations
-            if quiet == QUIET_TURNS or seen >= MAX_BATCH:
-                return
-            await asyncio.sleep(0)
-            quiet = quiet + 1 if self._waiting_operations == seen else 0
+        loop = self._running_loop()
+        gathered = loop.create_future()
+        seen, quiet, turns = -1, 0, 0
 
-    def _next_batch(self) -> list[_Parcel]:
-        batch: list[_Parcel] = []
+        def look() -> None:
+            nonlocal seen, quiet, turns
+            waiting = self._waiting_operations
+            quiet = quiet + 1 if waiting == seen else 0
+            seen, turns = waiting, turns + 1
+            if quiet < QUIET_TURNS and turns < MOST_TURNS and waiting < WORTH_A_BATCH:
+                loop.call_soon(look)
+            elif not gathered.done():
+                gathered.set_result(None)
+
+        look()
+        return gathered
+
+    def _next_batch(self) -> Batch:
+        batch = Batch()
         room = MAX_BATCH
         while self._waiting and len(self._waiting[0].operations) <= room:
             parcel = self._take_first()
             if not parcel.future.done():  # a caller that gave up before sending asks for nothing
-                batch.append(parcel)
+                batch.parcels.append(parcel)
                 room -= len(parcel.operations)
         return batch
 
-    def _take_first(self) -> _Parcel:
+    def _take_first(self) -> Parcel:
         parcel = self._waiting.popleft()
         self._waiting_operations -= len(parcel.operations)
         return parcel
 
     async def _send_until_answered(self) -> None:
-        """Sends the batch in flight, again and again; what is left of it each time."""
+        """Sends what is in flight, again and again; what is left of it each time."""
         pause_s = RECONNECT_MIN_S
-        while True:
+        while self._in_flight:
             try:
-                if self._connection is None:
+                connection = self._connection
+                if connection is None:
                     with self._answering_overdue():
-                        await self._open()
-                self._in_flight = self._decidable(self._in_flight)
-                self._deliver(self._in_flight, await self._send(self._in_flight))
-                return
+                        connection = await self._open()
+                await self._send(connection)
+                await self._receive(connection)
+                pause_s = RECONNECT_MIN_S
+                continue
             except (RedisError, OSError, QuotaError) as error:
                 await self._disconnect()
                 self._trouble = _unavailable(error)
             except Exception as error:  # a bug must not leave callers waiting for ever
                 await self._disconnect()
-                if not self._in_flight and not self._waiting:
+                parcels = self._parcels_in_flight()
+                if not parcels and not self._waiting:
+                    self._in_flight.clear()
                     raise
-                self._fail(_unsendable(self._in_flight) or self._in_flight, error)
+                self._fail(unsendable(parcels) or parcels, error)
             with self._answering_overdue():
                 if self._answer_overdue():
                     await asyncio.sleep(pause_s)
             pause_s = min(RECONNECT_MAX_S, pause_s * 2)
-            self._in_flight = _still_wanted(self._in_flight)
-            if not self._in_flight:
-                return
+            self._again()
+
+    def _parcels_in_flight(self) -> list[Parcel]:
+        return [parcel for batch in self._in_flight for parcel in batch.parcels]
+
+    def _again(self) -> None:
+        """What is in flight is to be sent once more, as far as anybody still waits for it."""
+        batches = [Batch(still_wanted(batch.parcels)) for batch in self._in_flight]
+        self._in_flight = deque(batch for batch in batches if batch.parcels)
 
     @staticmethod
-    def _fail(items: Iterable[_Parcel], error: Exception) -> None:
+    def _fail(items: Iterable[Parcel], error: Exception) -> None:
         for item in items:
-            if not item.future.done():
-                item.future.set_exception(error)
-                item.future.exception()  # who asked for many stops at the first: no complaint
+            item.fail(error)
 
-    def _decidable(self, batch: list[_Parcel]) -> list[_Parcel]:
+    def _decidable(self, batch: list[Parcel]) -> list[Parcel]:
         """Answers those that hold for another epoch; returns who still waits for a decision."""
         foreign = [item for item in batch if item.epoch and item.epoch != self._epoch]
         if foreign:
             self._fail(foreign, StoreUnavailable(f"shard {self.shard} was rebuilt meanwhile"))
-        return _still_wanted(batch)
+        return still_wanted(batch)
 
     def _answer_overdue(self) -> bool:
         """Tells whoever has waited long enough what is wrong; returns whether others still wait."""
         limit = self._running_loop().time() - self._patience_s
-        self._fail([item for item in self._in_flight if item.since <= limit], self._trouble)
+        in_flight = self._parcels_in_flight()
+        self._fail([item for item in in_flight if item.since <= limit], self._trouble)
         while self._waiting and self._waiting[0].since <= limit:
             self._fail([self._take_first()], self._trouble)
-        return bool(_still_wanted(self._in_flight) or self._waiting)
+        return bool(still_wanted(in_flight) or self._waiting)
 
     @contextmanager
     def _answering_overdue(self) -> Iterator[None]:
@@ -255,31 +262,69 @@ class ShardLine:
         finally:
             timer.cancel()
 
-    def _deliver(self, batch: list[_Parcel], reply: BatchReply) -> None:
-        results = reply.results
-        taken = 0
-        for parcel in batch:
-            upto = taken + len(parcel.operations)
-            parcel.answer(results[taken:upto])
-            taken = upto
-        assert taken == len(results)
+    def _deliver(self, batch: Batch, reply: BatchReply) -> None:
+        batch.answer(reply.results)
         self.batches += 1
         self.now_ms, self.last_n = reply.now_ms, reply.last_n
         self.posted.reach(reply.posted_n)
 
-    async def _send(self, batch: list[_Parcel]) -> BatchReply:
-        assert self._connection is not None
-        operations = [operation for parcel in batch for operation in parcel.operations]
+    async def _send(self, connection: AbstractConnection) -> None:
+        """Puts on the wire what is in flight and not there yet, and one batch ahead: but one alone
+        before the connection is proven.
+        """
+        room = MOST_IN_FLIGHT if self._proven else 1
+        if len(self._in_flight) < room and self._waiting_operations >= WORTH_A_BATCH:
+            self._in_flight.append(self._next_batch())
+        for batch in islice(self._in_flight, room):
+            if not batch.sent:
+                await self._send_one(connection, batch)
+
+    async def _send_one(self, connection: AbstractConnection, batch: Batch) -> None:
+        batch.parcels = self._decidable(batch.parcels)
+        operations, batch.sent = batch.asked(), True
+        library = script.library()
+        strict = Authorize in set(map(type, operations))
+        frame = self._frame_now()
+        packed = encode(frame.header, operations)
+        command = frame.command(library.strict if strict else library.sparing, packed)
+        await connection.send_packed_command(command)
+
+    async def _receive(self, connection: AbstractConnection) -> None:
+        """Takes the answer to the batch that was sent first."""
+        batch = self._in_flight[0]
         # Cheaper than a time-out around the exchange: a connection that is closed ends its read.
-        timer = self._running_loop().call_later(self._patience_s, self._hang_up, self._connection)
+        timer = self._running_loop().call_later(self._patience_s, self._hang_up, connection)
         try:
-            reply = await self._evaluate_sparing_memory(self._connection, operations)
+            answer: bytes = await connection.read_response()
+        except OutOfMemoryError:
+            if batch.sparing:
+                raise
+            self._postpone(batch, sparing=True)
+            return
+        except ResponseError as error:
+            if "Function not found" not in str(error) or self._on_the_wire() > 1:
+                raise
+            await self._load(connection, script.library())
+            self._postpone(batch)
+            return
         finally:
             timer.cancel()
+        reply = decode(answer, batch.asked())
         if reply.status is not Status.DECIDED:
             self._known_run = ""  # the next opening asks the keeper, who rebuilds
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
-        return reply
+        self._in_flight.popleft()
+        self._proven = True
+        self._deliver(batch, reply)
+
+    def _postpone(self, batch: Batch, sparing: bool = False) -> None:
+        """The first batch was not decided, and goes again behind what is on the wire."""
+        self._in_flight.popleft()
+        batch.sent, batch.sparing = False, batch.sparing or sparing
+        self._in_flight.insert(self._on_the_wire(), batch)
+
+    def _on_the_wire(self) -> int:
+        return sum(batch.sent for batch in self._in_flight)
 
     def _hang_up(self, connection: AbstractConnection) -> None:
         self._closing = self._running_loop().create_task(connection.disconnect(nowait=True))
@@ -290,7 +335,7 @@ class ShardLine:
             self._loop = asyncio.get_running_loop()
         return self._loop
 
-    async def _open(self) -> None:
+    async def _open(self) -> AbstractConnection:
         """Connects, and asks the keeper whenever the shard may have lost something."""
         async with asyncio.timeout(HELLO_TIMEOUT_S):
             connection = await self._topology.connect(self.shard)
@@ -313,46 +358,12 @@ class ShardLine:
             await connection.disconnect(nowait=True)
             raise
         self._connection = connection
+        return connection
 
     async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._proven = self._connection, None, False
         if connection is not None:
             await connection.disconnect(nowait=True)
-
-    async def _evaluate_sparing_memory(
-        self, connection: AbstractConnection, operations: list[Operation | bytes]
-    ) -> BatchReply:
-        """With memory full, only the authorizes are turned away; the rest goes in, in order."""
-        strict = Authorize in set(map(type, operations))
-        try:
-            return await self._evaluate(connection, operations, allow_oom=not strict)
-        except OutOfMemoryError:
-            spared = [op for op in operations if type(op) is not Authorize]
-            reply = await self._evaluate(connection, spared, allow_oom=True)
-            if reply.status is not Status.DECIDED:
-                return reply
-            results = iter(reply.results)
-            full = Refused(Code.OUT_OF_MEMORY, ())
-            return reply._replace(
-                results=[full if type(op) is Authorize else next(results) for op in operations]
-            )
-
-    async def _evaluate(
-        self, connection: AbstractConnection, operations: list[Operation | bytes], allow_oom: bool
-    ) -> BatchReply:
-        frame = self._frame_now()
-        packed = encode(frame.header, operations)
-        library = script.library()
-        function = library.sparing if allow_oom else library.strict
-        command = frame.command(function, packed)
-        try:
-            reply = await self._exchange(connection, command)
-        except ResponseError as error:
-            if "Function not found" not in str(error):
-                raise
-            await self._load(connection, library)
-            reply = await self._exchange(connection, command)
-        return decode(reply, operations)
 
     def _frame_now(self) -> Frame:
         """The frame of this epoch and date."""
@@ -363,12 +374,6 @@ class ShardLine:
         return frame
 
     @staticmethod
-    async def _exchange(connection: AbstractConnection, command: bytes) -> bytes:
-        await connection.send_packed_command(command)
-        reply: bytes = await connection.read_response()
-        return reply
-
-    @staticmethod
     async def _load(connection: AbstractConnection, library: script.Library) -> None:
         await connection.send_command("FUNCTION", "LOAD", library.code)
         try:
@@ -376,14 +381,6 @@ class ShardLine:
         except ResponseError as error:
             if "already exists" not in str(error):  # another process was quicker
                 raise
-
-
-def _still_wanted(batch: list[_Parcel]) -> list[_Parcel]:
-    return [item for item in batch if not item.future.done()]
-
-
-def _unsendable(batch: list[_Parcel]) -> list[_Parcel]:
-    return [item for item in batch if not all(map(can_travel, item.operations))]
 
 
 def _unavailable(error: Exception) -> QuotaError:

@@ -50,6 +50,8 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._flows = asyncio.Event()
         self._flows.set()
+        self._replies_flow = asyncio.Event()
+        self._replies_flow.set()
         self._held = asyncio.Event()
         self._refuses = False
         self._delay_s = 0.0
@@ -79,6 +81,11 @@ class Proxy:
         self._flows.clear()
         self._held.clear()
 
+    def hold_replies(self) -> None:
+        """Let requests through and no replies, until `restore`."""
+        self._replies_flow.clear()
+        self._held.clear()
+
     async def holding(self) -> None:
         """Wait until some bytes are held."""
         await self._held.wait()
@@ -95,6 +102,7 @@ class Proxy:
         """Undo every fault."""
         self._refuses, self._delay_s, self._to_lose = False, 0.0, 0
         self._flows.set()
+        self._replies_flow.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -156,9 +164,10 @@ class Proxy:
                     break
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
-                if not self._flows.is_set():
-                    self._held.set()
-                    await self._flows.wait()
+                for flow in (self._flows, self._replies_flow) if is_reply else (self._flows,):
+                    if not flow.is_set():
+                        self._held.set()
+                        await flow.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()

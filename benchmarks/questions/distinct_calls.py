@@ -9,7 +9,7 @@ import secrets
 
 from benchmarks.drivers.job import run_driver
 from benchmarks.drivers.unary import UnaryJob
-from benchmarks.figures import ECHO, SERVICE, Answer, Figures, Finding, middle
+from benchmarks.figures import ECHO, SERVICE, Answer, Figures, Finding
 from benchmarks.rig.bench import Bench, Run, Subject, started_bench
 
 METHODS = ("Authorize", "Charge", "Settle")
@@ -58,12 +58,13 @@ def _answer(bench: Bench, method: str, rounds: list[dict[str, dict[str, Figures]
     if method == "Settle":
         notes.append("distinct calls: a unary Settle waits up to 50 ms for its posting")
     mine = [{name: figures[method] for name, figures in each.items()} for each in rounds]
-    finding = Finding(
+    finding = Finding.over(
+        mine,
+        (SERVICE, ECHO),
+        "requests_per_s",
         f"distinct_{method.lower()}",
         f"unary {method}, distinct calls",
-        middle(mine, SERVICE, "requests_per_s"),
-        middle(mine, ECHO, "requests_per_s"),
-        "requests/s",
-        "bare echo, same messages",
+        unit="requests/s",
+        beside="bare echo, same messages",
     )
     return Answer(f"unary {method}, distinct calls", notes, mine, [finding])

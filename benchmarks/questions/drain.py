@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from benchmarks.drivers.job import Target, run_driver
 from benchmarks.drivers.settles import SettlesJob
-from benchmarks.figures import SERVICE, Answer, Figures, Finding, middle
+from benchmarks.figures import SERVICE, Answer, Figures, Finding
 from benchmarks.questions.stream import charge
 from benchmarks.rig.bench import Run, Steps, started_installation
 from benchmarks.rig.children import ChildFailed
@@ -162,23 +162,25 @@ def _within(slices: Slices, drained: Drained) -> Slices:
 
 def _answer(run: Run, rounds: list[dict[str, Figures]]) -> Answer:
     findings = [
-        Finding(
+        Finding.over(
+            rounds,
+            (DRAIN, BARE),
+            "rows_per_s",
             "drain",
             "settle drain",
-            middle(rounds, DRAIN, "rows_per_s"),
-            middle(rounds, BARE, "rows_per_s"),
-            "rows/s",
-            "bare inserts of the same rows",
-            DRAIN_AIM,
+            unit="rows/s",
+            beside="bare inserts of the same rows",
+            aim=DRAIN_AIM,
         ),
-        Finding(
+        Finding.over(
+            rounds,
+            (MEANWHILE, ALONE),
+            "charges_per_s",
             "drain_charges",
             "charges while draining",
-            middle(rounds, MEANWHILE, "charges_per_s"),
-            middle(rounds, ALONE, "charges_per_s"),
-            "charges/s",
-            "charges alone",
-            CHARGES_AIM,
+            unit="charges/s",
+            beside="charges alone",
+            aim=CHARGES_AIM,
         ),
     ]
     notes = [

@@ -1,7 +1,7 @@
 """Does it matter whether all charges are of one tenant or of many?"""
 
 from benchmarks.drivers.job import Target
-from benchmarks.figures import SERVICE, Answer, Figures, Finding, middle
+from benchmarks.figures import SERVICE, Answer, Figures, Finding
 from benchmarks.questions.stream import charge
 from benchmarks.rig.bench import Run, started_installation
 
@@ -29,13 +29,14 @@ async def ask(run: Run) -> list[Answer]:
                     figures[name] = found[SERVICE]["figures"]  # type: ignore[assignment]
                     steps.done()
                 rounds.append(figures)
-    finding = Finding(
+    finding = Finding.over(
+        rounds,
+        (one, many),
+        "charges_per_s",
         "hot_tenant",
         f"one hot tenant, {SIZE} charges a message",
-        middle(rounds, one, "charges_per_s"),
-        middle(rounds, many, "charges_per_s"),
-        "charges/s",
-        f"the same calls of {many}",
+        unit="charges/s",
+        beside=f"the same calls of {many}",
     )
     notes = [f"hot tenant: {plan.stream_calls:,} calls in both loads"]
     return [Answer(NAME, notes, rounds, [finding])]

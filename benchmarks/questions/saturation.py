@@ -81,14 +81,15 @@ async def _ask(bench: Bench, workers: int) -> Answer:
         "unary: every reply of the service was counted as OK by its own metrics",
         *_doubt(rounds, workers),
     ]
-    finding = Finding(
+    finding = Finding.over(
+        rounds,
+        (SERVICE, ECHO),
+        "requests_per_s",
         f"unary_{workers}",
         name(workers),
-        middle(rounds, SERVICE, "requests_per_s"),
-        middle(rounds, ECHO, "requests_per_s"),
-        "charges/s",
-        "bare echo, same bytes",
-        AIM,
+        unit="charges/s",
+        beside="bare echo, same bytes",
+        aim=AIM,
     )
     return Answer(name(workers), notes, rounds, [finding])
 
@@ -124,7 +125,9 @@ def whole(requests: float, connections: int) -> int:
 async def _measure(bench: Bench, subject: Subject, requests: int) -> dict[str, float]:
     batches, stopwatch = await bench.service.batches(), Stopwatch(subject.target.watched)
     load = await load_up(bench, subject, requests)
-    figures = {"requests_per_s": load.requests_per_s, **stopwatch.figures(requests)}
+    # Some seconds went by around the load, until the workers had written down what they answered.
+    spent = stopwatch.figures(requests, requests / load.requests_per_s)
+    figures = {"requests_per_s": load.requests_per_s, **spent}
     if subject.name == SERVICE:
         # What is in flight shares function calls; a worker that gets one each pays for all.
         figures["batch_size"] = requests / (await bench.service.batches() - batches)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks.drivers.job import Target
-from benchmarks.figures import SERVICE, Answer, Figures, Finding, middle
+from benchmarks.figures import SERVICE, Answer, Figures, Finding
 from benchmarks.questions.saturation import load_up, whole
 from benchmarks.questions.stream import charge
 from benchmarks.rig import h2load
@@ -98,14 +98,15 @@ def _answer(rounds: list[dict[str, Figures]]) -> Answer:
     if h2load.found():
         kinds.append(("unary", "requests_per_s", "unary Charge"))
     findings = [
-        Finding(
+        Finding.over(
+            rounds,
+            (subject, OFF),
+            figure,
             f"telemetry_{kind}_{'alive' if subject == ALIVE else 'dead'}",
             f"telemetry {subject}, {what}",
-            middle(rounds, subject, figure),
-            middle(rounds, OFF, figure),
-            "charges/s",
-            "telemetry off",
-            AIM,
+            unit="charges/s",
+            beside="telemetry off",
+            aim=AIM,
         )
         for kind, figure, what in kinds
         for subject in (ALIVE, DEAD)

@@ -43,13 +43,13 @@ class Stopwatch:
         self._watched = watched
         self._before, self._started = self._now(), time.monotonic()
 
-    def figures(self, requests: int) -> dict[str, float]:
+    def figures(self, requests: int, elapsed_s: float = 0.0) -> dict[str, float]:
         """What one of so many requests cost each process, as <name>_cpu_us, and the cores that it
-        used in the meantime, as <name>_busy.
+        used in the meantime, or in the `elapsed_s` that they took, as <name>_busy.
 
         A saturated server that was busy for less than nine tenths had to share its core.
         """
-        elapsed_s, now = time.monotonic() - self._started, self._now()
+        elapsed_s, now = elapsed_s or time.monotonic() - self._started, self._now()
         used = {name: now[name] - before for name, before in self._before.items()}
         costs = {f"{name}_cpu_us": each_s * 1e6 / requests for name, each_s in used.items()}
         return costs | {f"{name}_busy": each_s / elapsed_s for name, each_s in used.items()}

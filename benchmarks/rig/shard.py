@@ -57,6 +57,7 @@ class Shard:
         self._frame = Frame(0, EPOCH, Timing(lease_ms=LEASE_MS), now_s)
         self._day = Day(dates[1], int(now_s * 1000) + LEASE_MS, dates[2])
         self._tenants, self._loaded, self._calls = tenants, 0, 0
+        self._numbered = 0  # the calls there were so far, settled ones too
         self._last: list[Operation] = []
         self._charges = self._rising()
         self._ask("FUNCTION", "LOAD", self._library.code)
@@ -75,7 +76,7 @@ class Shard:
         while self._calls < upto:
             portion = range(self._calls, min(upto, self._calls + OPENING_SIZE))
             self._decide([*self._loads(portion.stop), *(map(self._authorize, portion))])
-            self._calls = portion.stop
+            self._calls = self._numbered = portion.stop
             told(len(portion))
         self._charges = self._rising()
 
@@ -102,8 +103,8 @@ class Shard:
 
     def measure_authorizes(self, size: int, count: int) -> dict[str, float]:
         """The same for so many batches of authorizes of further calls."""
-        numbers = itertools.count(self._calls)
-        self._calls += size * count
+        numbers = itertools.count(self._numbered)
+        self._numbered += size * count
         return self._timed(
             size,
             self._prepare(size, count, lambda: self._authorize(next(numbers)), strict=True),
@@ -112,9 +113,8 @@ class Shard:
 
     def measure_settles(self, size: int, count: int) -> dict[str, float]:
         """The same for settles of the calls that were opened last."""
-        numbers = itertools.count(self._calls - size * count)
+        numbers = itertools.count(self._numbered - size * count)
         prepared = self._prepare(size, count, lambda: self._settle(next(numbers)))
-        self._calls -= size * count
         return self._timed(size, prepared, "settles_per_s", goes_on=False)
 
     def used_bytes(self) -> int:

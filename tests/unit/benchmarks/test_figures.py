@@ -38,6 +38,20 @@ def test_an_aim_is_a_bound_from_below_or_from_above(
     assert finding(aim, at_most).reached is reached
 
 
+def test_a_ratio_over_rounds_is_the_median_of_theirs() -> None:
+    found = Finding.over(
+        ROUNDS, ("service", "echo"), "requests_per_s", "key", "what", unit="", beside=""
+    )
+    assert (found.measured, found.ceiling) == (60, 200)
+    assert found.ratios == pytest.approx((0.6, 10 / 300, 0.4))
+    assert found.ratio == 0.4
+
+
+def test_a_ratio_over_rounds_that_never_had_both_is_not_made_up() -> None:
+    with pytest.raises(KeyError, match="store_cpu_us"):
+        Finding.over(ROUNDS, ("service", "echo"), "store_cpu_us", "key", "what", unit="", beside="")
+
+
 def test_without_an_aim_nothing_is_reached_or_missed() -> None:
     assert finding(None).reached is None
 

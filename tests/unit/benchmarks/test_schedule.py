@@ -55,7 +55,7 @@ async def test_an_alarm_rings_when_it_is_due_and_not_before() -> None:
 
 
 def test_messages_in_flight_are_fewer_the_larger_they_are() -> None:
-    assert [window(FULL, size) for size in FULL.stream_sizes] == [16, 16, 10, 5, 2]
+    assert [window(FULL, size) for size in FULL.stream_sizes] == [32, 32, 10, 5, 2]
 
 
 def test_no_call_is_in_flight_twice() -> None:
