@@ -139,7 +139,8 @@ async def _run(arguments: argparse.Namespace, console: Console) -> bool:
                 progress.console.print(
                     f"{name} failed: {failures[name]}", style="red", markup=False
                 )
-    report = Report(taken_at, plan.name, commit, facts, answers, failures)
+    seconds = (datetime.now(UTC) - taken_at).total_seconds()
+    report = Report(taken_at, plan.name, commit, facts, seconds, answers, failures)
     _finish(report, directory, console)
     return bool(failures)
 

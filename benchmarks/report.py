@@ -63,6 +63,7 @@ class Report:
     plan: str
     commit: str
     machine: Mapping[str, object]
+    seconds: float
     answers: Sequence[Answer]
     failures: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,6 +86,7 @@ class Report:
             "commit": self.commit,
             "plan": self.plan,
             "machine": dict(self.machine),
+            "seconds": round(self.seconds, 1),
             "findings": [each.written() for each in self.findings],
             "failures": dict(self.failures),
             "questions": {each.question: each.written() for each in self.answers},

@@ -115,7 +115,7 @@ def can_travel(operation: Operation | bytes) -> bool:
         return True
     try:
         _pack((KINDS[type(operation)], *operation))
-    except (OverflowError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return False
     return True
 

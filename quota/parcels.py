@@ -36,15 +36,17 @@ class Parcel:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """What is asked of the script at once.
+    """What is asked of the script at once; `strict` if it needs memory for new calls.
 
     With memory full, a batch goes again `sparing` memory: only its authorizes are turned away, the
-    rest goes in, in order.
+    rest goes in, in order. `loaded` once the library was missing and loaded for it.
     """
 
     parcels: list[Parcel] = field(default_factory=list)
     sent: bool = False
+    strict: bool = False
     sparing: bool = False
+    loaded: bool = False
 
     def asked(self) -> list[Operation | bytes]:
         """The operations that the script decides."""

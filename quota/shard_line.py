@@ -1,7 +1,9 @@
-"""The one line to a shard: what waits is coalesced into batches, which are decided in order.
+"""The one line to a shard: what waits is coalesced into batches, which are sent in order.
 
 A lost reply is unknown, so the same batch is sent again: every operation is safe to repeat. The
-caller's cancellation only drops its interest in the answer, never a command on the wire.
+caller's cancellation only drops its interest in the answer, never a command on the wire. A batch
+that the store turns away goes again behind the one after it, so only operations of one batch are
+sure to be decided in order.
 """
 
 import asyncio
@@ -13,12 +15,14 @@ from itertools import islice
 from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from quota import script
 from quota.batch import BatchReply, Result, Status, decode, encode
 from quota.errors import QuotaError, StoreUnavailable
 from quota.frame import Frame
+from quota.gathering import WORTH_A_BATCH, until_quiet
 from quota.operation import Authorize, Operation
 from quota.parcels import Batch, Parcel, still_wanted, unsendable
 from quota.posted_mark import PostedMark
@@ -29,10 +33,8 @@ from quota.topology import Topology
 MAX_BATCH = 256
 MAX_WAITING = 100_000
 # Behind the batch that the store works on lies another, so that it has work while the answers are
-# told: unless that would be a small one, which costs the store more for each operation.
-MOST_IN_FLIGHT, WORTH_A_BATCH = 2, 64
-# A batch is taken when this many turns of the loop brought nothing new, or after so many in all.
-QUIET_TURNS, MOST_TURNS = 12, 256
+# told: unless that would be a small one.
+MOST_IN_FLIGHT = 2
 HELLO_TIMEOUT_S = 2.0  # to connect, and then to be told which server and which shard this is
 KEEPER_TIMEOUT_S = 10.0  # a rebuild waits for the ledger
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
@@ -70,6 +72,7 @@ class ShardLine:
         self._sender: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
         self._proven = False  # whether the connection has brought the answer to a batch
+        self._full = False  # whether the store had no memory for the last authorizes
         self._epoch = ""
         self._frame: Frame | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -142,35 +145,16 @@ class ShardLine:
 
     async def _send_all(self, at_least_one: bool = False) -> None:
         try:
+            if self._in_flight:  # an earlier sender was ended in the middle
+                await self._disconnect()
+                self._again()
             while self._waiting or at_least_one:
                 at_least_one = False
-                await self._gather()
+                await until_quiet(self._running_loop(), lambda: self._waiting_operations)
                 self._in_flight.append(self._next_batch())
                 await self._send_until_answered()
         finally:
             self._sender = None
-
-    def _gather(self) -> asyncio.Future[None]:
-        """Lets those speak first whose requests are being read already: what one thread works off
-        anyway then travels together. A turn of an idle loop takes microseconds, so a lone caller
-        does not wait; one of a busy loop is a plain callback, which costs half of a task's step.
-        """
-        loop = self._running_loop()
-        gathered = loop.create_future()
-        seen, quiet, turns = -1, 0, 0
-
-        def look() -> None:
-            nonlocal seen, quiet, turns
-            waiting = self._waiting_operations
-            quiet = quiet + 1 if waiting == seen else 0
-            seen, turns = waiting, turns + 1
-            if quiet < QUIET_TURNS and turns < MOST_TURNS and waiting < WORTH_A_BATCH:
-                loop.call_soon(look)
-            elif not gathered.done():
-                gathered.set_result(None)
-
-        look()
-        return gathered
 
     def _next_batch(self) -> Batch:
         batch = Batch()
@@ -196,8 +180,7 @@ class ShardLine:
                 if connection is None:
                     with self._answering_overdue():
                         connection = await self._open()
-                await self._send(connection)
-                await self._receive(connection)
+                await self._exchange(connection)
                 pause_s = RECONNECT_MIN_S
                 continue
             except (RedisError, OSError, QuotaError) as error:
@@ -209,7 +192,7 @@ class ShardLine:
                 if not parcels and not self._waiting:
                     self._in_flight.clear()
                     raise
-                self._fail(unsendable(parcels) or parcels, error)
+                self._fail(unsendable(parcels) or self._in_flight[0].parcels, error)
             with self._answering_overdue():
                 if self._answer_overdue():
                     await asyncio.sleep(pause_s)
@@ -265,14 +248,25 @@ class ShardLine:
     def _deliver(self, batch: Batch, reply: BatchReply) -> None:
         batch.answer(reply.results)
         self.batches += 1
+        self._proven = True
         self.now_ms, self.last_n = reply.now_ms, reply.last_n
         self.posted.reach(reply.posted_n)
 
+    async def _exchange(self, connection: AbstractConnection) -> None:
+        """Sends what there is to send, and takes one answer, all within patience."""
+        # Cheaper than a time-out around it: a connection that is closed ends its reads and writes.
+        timer = self._running_loop().call_later(self._patience_s, self._hang_up, connection)
+        try:
+            await self._send(connection)
+            await self._receive(connection)
+        finally:
+            timer.cancel()
+
     async def _send(self, connection: AbstractConnection) -> None:
         """Puts on the wire what is in flight and not there yet, and one batch ahead: but one alone
-        before the connection is proven.
+        before the connection is proven, and while the store is full.
         """
-        room = MOST_IN_FLIGHT if self._proven else 1
+        room = MOST_IN_FLIGHT if self._proven and not self._full else 1
         if len(self._in_flight) < room and self._waiting_operations >= WORTH_A_BATCH:
             self._in_flight.append(self._next_batch())
         for batch in islice(self._in_flight, room):
@@ -281,52 +275,56 @@ class ShardLine:
 
     async def _send_one(self, connection: AbstractConnection, batch: Batch) -> None:
         batch.parcels = self._decidable(batch.parcels)
-        operations, batch.sent = batch.asked(), True
+        if not connection.is_connected:  # it would connect by itself, to whatever is there now
+            raise NotConnected("the connection is closed")
+        operations = batch.asked()
         library = script.library()
-        strict = Authorize in set(map(type, operations))
+        batch.sent, batch.strict = True, Authorize in set(map(type, operations))
         frame = self._frame_now()
         packed = encode(frame.header, operations)
-        command = frame.command(library.strict if strict else library.sparing, packed)
+        command = frame.command(library.strict if batch.strict else library.sparing, packed)
         await connection.send_packed_command(command)
 
     async def _receive(self, connection: AbstractConnection) -> None:
         """Takes the answer to the batch that was sent first."""
         batch = self._in_flight[0]
-        # Cheaper than a time-out around the exchange: a connection that is closed ends its read.
-        timer = self._running_loop().call_later(self._patience_s, self._hang_up, connection)
         try:
             answer: bytes = await connection.read_response()
         except OutOfMemoryError:
             if batch.sparing:
                 raise
-            self._postpone(batch, sparing=True)
-            return
-        except ResponseError as error:
-            if "Function not found" not in str(error) or self._on_the_wire() > 1:
-                raise
-            await self._load(connection, script.library())
+            self._full = batch.sparing = True
             self._postpone(batch)
             return
-        finally:
-            timer.cancel()
+        except ResponseError as error:
+            if "Function not found" not in str(error) or batch.loaded or self._on_the_wire() > 1:
+                raise
+            await self._load(connection, script.library())
+            batch.loaded = True
+            self._postpone(batch)
+            return
         reply = decode(answer, batch.asked())
         if reply.status is not Status.DECIDED:
             self._known_run = ""  # the next opening asks the keeper, who rebuilds
             raise StoreUnavailable(f"shard {self.shard} is {reply.status.name.lower()}")
-        self._in_flight.popleft()
-        self._proven = True
+        if batch.strict:
+            self._full = False
         self._deliver(batch, reply)
+        self._in_flight.popleft()
 
-    def _postpone(self, batch: Batch, sparing: bool = False) -> None:
+    def _postpone(self, batch: Batch) -> None:
         """The first batch was not decided, and goes again behind what is on the wire."""
         self._in_flight.popleft()
-        batch.sent, batch.sparing = False, batch.sparing or sparing
+        batch.sent = False
         self._in_flight.insert(self._on_the_wire(), batch)
 
     def _on_the_wire(self) -> int:
         return sum(batch.sent for batch in self._in_flight)
 
     def _hang_up(self, connection: AbstractConnection) -> None:
+        writer = connection._writer  # disconnecting would wait for what the store does not take
+        if writer is not None:
+            writer.transport.abort()
         self._closing = self._running_loop().create_task(connection.disconnect(nowait=True))
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:

@@ -63,7 +63,8 @@ class QuotaStore:
         return self._lines[shard_of(tenant, self.shards)]
 
     def submit(self, operation: Operation, epoch: str = "") -> asyncio.Future[Result]:
-        """Queues an operation for its tenant's shard; operations of a tenant keep their order.
+        """Queues an operation for its tenant's shard. Operations of a tenant are sent in order; who
+        needs them decided in order awaits each before the next.
 
         With an `epoch` it is only decided in that one.
         """

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from benchmarks.figures import Answer, Figures
 from benchmarks.rig.bench import Run
 from benchmarks.rig.shard import Shard
+from quota.shard_line import MOST_IN_FLIGHT
 from server.embedded import EmbeddedValkey
 
 NAME = "packed charges, the store alone"
@@ -27,8 +28,8 @@ async def ask(run: Run) -> list[Answer]:
                 steps.done()
             rounds.append(figures)
     notes = [
-        f"the store alone: one connection, one batch in flight, {plan.tenants} tenants, "
-        f"{plan.batch_calls} calls, rising usage; packing and unpacking are not counted"
+        f"the store alone: one connection, {MOST_IN_FLIGHT} batches in flight, {plan.tenants} "
+        f"tenants, {plan.batch_calls} calls, rising usage; packing and unpacking are not counted"
     ]
     return [Answer(NAME, notes, rounds)]
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,7 @@ import grpc
 
 from benchmarks.drivers.job import Target, run_driver
 from benchmarks.drivers.soak import SoakJob
-from benchmarks.figures import Answer, slope
+from benchmarks.figures import Answer, Finding, slope
 from benchmarks.rig.bench import Run, Steps, started_installation
 from benchmarks.rig.children import ChildFailed
 from benchmarks.rig.processor import resident_mb
@@ -21,6 +22,7 @@ from tollgate.v1 import billing_pb2, billing_pb2_grpc
 NAME = "soak"
 LOOK_S, MARGIN_S, AUDIT_S = 2.0, 120.0, 60.0
 REPORT_S, CALL_S, CUT_S = 5.0, 60.0, 15.0
+FLAT = 1.05
 COUNT = """
 SELECT count(*) AS calls, coalesce(sum(charged_micros), 0)::bigint AS charged,
        count(DISTINCT (tenant, call_id)) AS names,
@@ -148,7 +150,26 @@ def _answer(
         "soak: the growth of memory is that of the second half, by least squares; settled calls "
         "are kept for a tenth of the soak",
     ]
-    return Answer(NAME, notes, [{"soak": figures}], [], {f"{k}, MiB": v for k, v in memory.items()})
+    findings = [_flatness(name, points) for name, points in memory.items()]
+    series = {f"{name}, MiB": points for name, points in memory.items()}
+    return Answer(NAME, notes, [{"soak": figures}], findings, series)
+
+
+def _flatness(name: str, points: Sequence[tuple[float, float]]) -> Finding:
+    """The last tenth of the time beside the one that begins the second half."""
+    tenth = max(1, len(points) // 10)
+    middle, end = points[len(points) // 2 :][:tenth], points[-tenth:]
+    before, after = (median(megabytes for _, megabytes in each) for each in (middle, end))
+    return Finding(
+        f"soak_{name}",
+        f"memory of the {'server' if name == 'worker' else name} at the soak's end",
+        after,
+        before,
+        "MiB",
+        "half way",
+        FLAT,
+        at_most=True,
+    )
 
 
 def _growth(points: Sequence[tuple[float, float]]) -> float:

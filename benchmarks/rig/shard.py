@@ -1,7 +1,6 @@
 """A shard of the live store, driven directly with packed batches: the ceiling of everything above.
 
-One function call at a time on one connection, as a worker sends them, packed before the clock
-runs.
+Function calls on one connection, as many in flight as a worker has, packed before the clock runs.
 """
 
 import itertools
@@ -21,6 +20,7 @@ from quota.decision import CallResult, Directive
 from quota.frame import Frame
 from quota.keys import key
 from quota.operation import NONE, Authorize, Charge, Day, Load, Operation, Settle
+from quota.shard_line import MOST_IN_FLIGHT
 from quota.shard_state import dates_around
 from quota.timing import Timing
 from server.calls.packing import pack_usage
@@ -203,10 +203,12 @@ class Shard:
         return prepared
 
     def _send(self, commands: Sequence[bytes]) -> list[Any]:
-        """One after the other, as a worker does; the replies are looked at later."""
-        connection, replies = self._connection, []
-        for command in commands:
-            connection.send_packed_command([command])
+        """As many in flight as a worker has; the replies are looked at later."""
+        connection, replies, sent = self._connection, list[Any](), 0
+        while len(replies) < len(commands):
+            for command in commands[sent : len(replies) + MOST_IN_FLIGHT]:
+                connection.send_packed_command([command])
+                sent += 1
             replies.append(connection.read_response())
         return replies
 

@@ -46,14 +46,8 @@ class ChangeApplier:
 
         Raises StoreUnavailable; the change stays in the ledger and is applied later.
         """
-        after = version - 1
-        for _ in range(MAX_ROUNDS):
-            applied = await self._apply_after(tenant_id, after)
-            if applied is None:
-                await self._tenants.mark_applied(tenant_id, version)
-                return
-            after = applied
-        raise StoreUnavailable("a change of the tenant could not be applied yet")
+        await self._apply_all_after(tenant_id, version - 1)
+        await self._tenants.mark_applied(tenant_id, version)
 
     async def catch_up(self) -> int:
         """Applies every change that the ledger does not know to be applied; returns how many
@@ -96,7 +90,7 @@ class ChangeApplier:
             for tenant_id, look in zip(tenant_ids, looks, strict=True):
                 view = await look
                 if isinstance(view, AccountView) and view.version < newest.get(tenant_id, 0):
-                    await self._apply_after(tenant_id, view.version)
+                    await self._apply_all_after(tenant_id, view.version)
 
     async def run(self) -> None:
         """Catches up for ever; waits out stores that are away."""
@@ -114,6 +108,15 @@ class ChangeApplier:
             except (LedgerError, QuotaError) as error:
                 log.warning("changes wait", why=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _apply_all_after(self, tenant_id: str, after: int) -> None:
+        """Applies the changes after a version, and those before them that are missing."""
+        for _ in range(MAX_ROUNDS):
+            applied = await self._apply_after(tenant_id, after)
+            if applied is None:
+                return
+            after = applied
+        raise StoreUnavailable("a change of the tenant could not be applied yet")
 
     async def _apply_after(self, tenant_id: str, after: int) -> int | None:
         """Applies the changes after a version; the applied version when some before are missing."""

@@ -18,6 +18,7 @@ from ledger.turns import in_turns
 from quota.errors import QuotaError
 from quota.operation import Confirm
 from quota.outbox import DebitedEntry, OutboxEntry, SettledEntry
+from quota.shard_line import ShardLine
 from quota.store import QuotaStore, ShardReader
 from quota.topology import READER_BLOCK_MS
 from server.background.composing import compose
@@ -119,18 +120,9 @@ class OutboxPoster:
         """Tells the shard, unless it was rebuilt: there the same numbers name other entries."""
         line = self._store.line(self._shard)
         done = list(zip(entries, verdicts, strict=True))
-        parcels = [
-            done[first : first + CONFIRMED_AT_ONCE]
-            for first in range(0, len(done), CONFIRMED_AT_ONCE)
-        ]
-        answers = [
-            line.submit_all([_confirmation(*each) for each in parcel], epoch) for parcel in parcels
-        ]
-        for parcel, answer in zip(parcels, answers, strict=True):
-            for (entry, verdict), result in zip(parcel, await answer, strict=True):
-                if result.code:
-                    raise OutboxGap(entry.n, line.posted_n)
-                _report(entry, verdict)
+        await confirm_in_order(line, epoch, [_confirmation(*each) for each in done])
+        for entry, verdict in done:
+            _report(entry, verdict)
 
 
 async def _beside(posting: Coroutine[Any, Any, None], reading: Coroutine[Any, Any, Group]) -> Group:
@@ -143,6 +135,23 @@ async def _beside(posting: Coroutine[Any, Any, None], reading: Coroutine[Any, An
         await end_tasks([read])
         if not read.cancelled():
             read.exception()  # when both went wrong, the posting tells what
+
+
+async def confirm_in_order(line: ShardLine, epoch: str, confirmations: Sequence[Confirm]) -> None:
+    """Confirms consecutive entries. Raises OutboxGap when the shard is not that far."""
+    parcels = [
+        confirmations[first : first + CONFIRMED_AT_ONCE]
+        for first in range(0, len(confirmations), CONFIRMED_AT_ONCE)
+    ]
+    answers = [line.submit_all(parcel, epoch) for parcel in parcels]
+    for parcel, answer in zip(parcels, answers, strict=True):
+        results = await answer
+        if any(result.code for result in results):
+            # A full store may have decided it before those in front of it, which are done now.
+            results = await line.submit_all(parcel, epoch)
+        for confirmation, result in zip(parcel, results, strict=True):
+            if result.code:
+                raise OutboxGap(confirmation.n, line.posted_n)
 
 
 def _confirmation(entry: OutboxEntry, verdict: Verdict) -> Confirm:

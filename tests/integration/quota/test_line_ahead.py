@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from quota.batch import Result, Simple
-from quota.decision import Code, Refused
+from quota.decision import AccountView, Code, Refused
 from quota.errors import StoreUnavailable
-from quota.operation import Operation
-from quota.shard_line import MAX_BATCH, WORTH_A_BATCH
+from quota.gathering import WORTH_A_BATCH
+from quota.operation import Confirm, LookAccount, Operation, Verdict, debit_key
+from quota.shard_line import MAX_BATCH
+from server.background.posting import confirm_in_order
 from server.embedded import EmbeddedValkey
 from tests.integration.quota.store_samples import (
     START_BALANCE,
@@ -26,6 +28,7 @@ from tests.proxy import Proxy
 Proxied = Callable[[str], Coroutine[Any, Any, Proxy]]
 
 FEW, MANY = WORTH_A_BATCH - 1, WORTH_A_BATCH
+PATIENCE_S, HUGE_NOTE = 0.4, 60_000
 NUMBERS = range(1, MAX_BATCH + MANY + 1)
 
 
@@ -100,6 +103,35 @@ async def test_a_full_store_turns_away_authorizes_of_both(own_valkey: EmbeddedVa
         assert len(bench.keeper.asked) == 1
 
 
+async def test_a_full_store_confirms_in_order_all_the_same(own_valkey: EmbeddedValkey) -> None:
+    """A batch with an authorize is turned away, and confirmations behind it come too early."""
+    async with bench_on(own_valkey.url) as bench, client_on(own_valkey.url) as client:
+        await bench.ask(load())
+        await bench.ask(*debits())
+        confirmations = [
+            Confirm("anna", debit_key(str(number)), number, 1, Verdict.POSTED) for number in NUMBERS
+        ]
+        await client.config_set("maxmemory", "1mb")
+        [refused, _] = await asyncio.gather(
+            bench.store.submit(authorize("new")),
+            confirm_in_order(bench.line, bench.line.epoch, confirmations),
+        )
+        await client.config_set("maxmemory", "0")
+        assert refused == Refused(Code.OUT_OF_MEMORY, ())
+        assert bench.line.posted_n == len(NUMBERS)
+        assert (await bench.account()).unposted == 0
+
+
+async def test_while_the_store_is_full_nothing_is_sent_ahead(own_valkey: EmbeddedValkey) -> None:
+    async with bench_on(own_valkey.url) as bench, client_on(own_valkey.url) as client:
+        await bench.ask(load())
+        await client.config_set("maxmemory", "1mb")
+        await bench.ask(authorize("noticed"))
+        results = await bench.ask(authorize("refused"), *debits())
+        assert numbers(results[1:]) == [*NUMBERS]
+        await client.config_set("maxmemory", "0")
+
+
 async def test_a_lost_function_library_is_loaded_for_both(own_valkey: EmbeddedValkey) -> None:
     async with bench_on(own_valkey.url) as bench, client_on(own_valkey.url) as client:
         await bench.ask(load())
@@ -127,6 +159,53 @@ async def test_what_cannot_be_sent_fails_alone_in_the_batch_ahead(redis_url: str
         with pytest.raises(OverflowError):
             await asked[-1]
         assert numbers(await asyncio.gather(*asked[:-1])) == [*NUMBERS[:-1]]
+
+
+async def test_a_store_that_takes_nothing_is_told_within_patience(
+    redis_url: str, proxied: Proxied
+) -> None:
+    """More is written than fits on the way, so closing the connection would wait for it."""
+    proxy = await proxied(redis_url)
+    async with bench_on(proxy.url, patience_s=PATIENCE_S) as bench:
+        await bench.ask(load())
+        proxy.hold()
+        note = bytes(HUGE_NOTE)
+        asked = [bench.store.submit(debit(n, 1)._replace(note=note)) for n in NUMBERS]
+        done, waiting = await asyncio.wait(asked, timeout=10 * PATIENCE_S)
+        assert not waiting
+        assert {type(each.exception()) for each in done} == {StoreUnavailable}
+        proxy.restore()
+        assert (await bench.ask(debit(1, 1)))[0].code in (Code.OK, Code.KEY_REUSED)
+
+
+async def test_a_connection_that_closed_unnoticed_is_not_written_to(redis_url: str) -> None:
+    """The library would connect anew without asking the keeper."""
+    async with bench_on(redis_url) as bench:
+        await bench.ask(load())
+        connection = bench.line._connection
+        assert connection is not None
+        await connection.disconnect()
+        assert numbers(await bench.ask(*debits())) == [*NUMBERS]
+        assert bench.line._connection is not connection
+
+
+async def test_a_sender_that_was_ended_in_the_middle_leaves_no_reply_to_another(
+    redis_url: str, proxied: Proxied
+) -> None:
+    proxy = await proxied(redis_url)
+    async with bench_on(proxy.url) as bench:
+        await bench.ask(load())
+        proxy.hold_replies()
+        asked = [bench.store.submit(operation) for operation in debits()]
+        await proxy.holding()
+        sender = bench.line._sender
+        assert sender is not None
+        sender.cancel()
+        await asyncio.wait([sender])
+        proxy.restore()
+        account = bench.store.submit(LookAccount("anna"))
+        assert numbers(await asyncio.gather(*asked)) == [*NUMBERS]
+        assert isinstance(await account, AccountView)
 
 
 async def test_closing_answers_those_of_both(redis_url: str, proxied: Proxied) -> None:

@@ -1,4 +1,4 @@
-"""What waits travels together: one batch in flight, in order, and each caller gets its own."""
+"""What waits travels together, in order, and each caller gets its own."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -35,7 +35,7 @@ async def test_a_batch_holds_no_more_than_its_bound(redis_url: str) -> None:
         assert bench.line.batches == before + 3
 
 
-async def test_one_batch_is_in_flight_and_the_rest_joins_the_next(
+async def test_few_operations_wait_for_the_batch_in_flight_and_share_the_next(
     redis_url: str, proxied: Proxied
 ) -> None:
     proxy = await proxied(redis_url)

@@ -18,6 +18,7 @@ REPORT = Report(
     "quick",
     "abc",
     {"cores": 2},
+    171.04,
     [Answer("asked", ["a note"], ROUNDS, [FINDING])],
     {"soak": "ChildFailed: it broke"},
 )
@@ -30,6 +31,7 @@ def test_the_file_holds_findings_failures_and_the_machine(tmp_path: Path) -> Non
     assert written["findings"][0]["reached"] is True
     assert written["failures"] == {"soak": "ChildFailed: it broke"}
     assert written["machine"] == {"cores": 2}
+    assert written["seconds"] == 171.0
     assert written["taken_at"] == "2026-01-02T03:04:05+00:00"
 
 
