@@ -57,8 +57,11 @@ async def listening(
 async def _heard(connection: AbstractConnection) -> AsyncIterator[list[FateChange]]:
     while True:
         message = await _next_message(connection)
-        if message[0] == b"smessage":
+        kind = message[0] if isinstance(message, list) else b""  # a pong that says nothing
+        if kind == b"smessage":
             yield decode_changes(message[2])
+        elif kind == b"sunsubscribe":
+            raise StoreUnavailable("the shard has moved to another node")
 
 
 async def _next_message(connection: AbstractConnection) -> Any:

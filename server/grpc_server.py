@@ -21,9 +21,9 @@ KEEPALIVE_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
 # Below what clients use, or their pings get them cut off.
 FASTEST_PING_MS = 5_000
-# Old connections are asked to reconnect, so that load spreads over new processes.
+# Old connections take no further requests, so that load spreads over new processes. What runs on
+# them may last, or every Session would be cut off.
 MAX_CONNECTION_AGE_MS = 3_600_000
-CONNECTION_GRACE_MS = 60_000
 
 # Above a thousand requests that wait for the event loop gRPC itself would answer some with
 # CANCELLED, which tells nobody anything; it is for our limiter to shed them.
@@ -43,7 +43,6 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.server.max_pending_requests", MAX_PENDING),
     ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
     ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MS),
-    ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
 )
 
 # For the statuses of streams that had to be ended.

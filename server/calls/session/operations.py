@@ -350,14 +350,15 @@ class Operations:
         else:
             call.busy = False
 
-    def _refuse_all(self, items: list[Item], error: BaseException) -> None:
-        for item in items:
-            self._refuse(item, error)
-
     def _refuse(self, item: Item, error: BaseException) -> None:
-        """Answers an operation with the status that its unary method would end with."""
-        self._outgoing.add_error(item.operation_id, tell_of(error, METHOD).status)
-        self._complete(item)
+        self._refuse_all([item], error)
+
+    def _refuse_all(self, items: list[Item], error: BaseException) -> None:
+        """Answers operations with the status that their unary methods would end with."""
+        status = tell_of(error, METHOD).status  # once for all: what nobody foresaw is logged
+        for item in items:
+            self._outgoing.add_error(item.operation_id, status)
+            self._complete(item)
 
     def _turn_away(self, item: Item, error: PermissionDenied | Overloaded) -> None:
         """Refuses an operation that was not let in."""

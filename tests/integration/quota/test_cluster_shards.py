@@ -9,12 +9,14 @@ from redis.crc import key_slot
 
 from quota import script
 from quota.batch import Simple
-from quota.decision import Code
+from quota.changes import FateChange, listening
+from quota.decision import Change, Code
 from quota.errors import StoreUnavailable
 from quota.keys import key, shard_of
 from quota.operation import Confirm, LookAccount, Operation, Sweep, debit_key
 from quota.shard_state import ShardState
 from quota.timing import Timing
+from quota.topology import topology_of
 from tests.integration.quota.store_samples import (
     START_BALANCE,
     Bench,
@@ -274,6 +276,23 @@ async def test_a_reader_follows_a_moved_slot(valkey_cluster: ValkeyCluster) -> N
         with pytest.raises(StoreUnavailable):
             await reader.state()
         assert await reader.state() == before == ShardState("1", 1, 0, False)
+
+
+async def test_listening_ends_when_the_shard_moves(valkey_cluster: ValkeyCluster) -> None:
+    shard, url = 5, url_of(valkey_cluster)
+    tenant = tenant_of(shard)
+    async with await Nodes.of(valkey_cluster) as nodes, bench_on(url, shards=SHARDS) as bench:
+        await bench.ask(load(tenant))
+        async with listening(topology_of(url, 1), shard) as heard:
+            hearing = asyncio.ensure_future(anext(heard))
+            source, target = await nodes.begin_move(shard)
+            await nodes.move_keys(shard, source, target)
+            await nodes.end_move(shard, target)
+            with pytest.raises(StoreUnavailable, match="moved"):
+                await hearing
+        async with listening(topology_of(url, 1), shard) as heard:
+            await bench.ask(debit(1, 1, tenant))
+            assert await anext(heard) == [FateChange(tenant, "", Change.LOWERED)]
 
 
 async def test_a_wipe_of_one_shard_leaves_those_on_the_same_node(
