@@ -31,6 +31,18 @@ async def test_a_form_that_is_sent_twice_moves_money_once(house: House) -> None:
     assert (await house.installation.balance("acme")).balance_micros == 3_500_000
 
 
+async def test_amounts_are_read_alike_on_every_page(house: House) -> None:
+    """A comma parts thousands for readers of English: 1,500 must not become a dollar and a half."""
+    browser = await house.signed_in("admin")
+    card = f"{TENANTS}/card/acme"
+    fields = {"request_id": "grouped", "kind": "credit", "amount": "1,500", "reason": "a gift"}
+    assert (await browser.post(f"{card}/balance", page=card, **fields)).status_code == 303
+    assert (await house.installation.balance("acme")).balance_micros == 1_501_000_000
+    for wrong in ("-5", "a lot", "0.0000001", ""):
+        fields |= {"request_id": "wrong", "amount": wrong}
+        assert (await browser.post(f"{card}/balance", page=card, **fields)).status_code == 422
+
+
 async def test_a_secret_is_shown_once(house: House) -> None:
     browser = await house.signed_in("admin")
     fields = {"request_id": "k1", "name": "a till", "role": "gateway", "tenant_id": "acme"}

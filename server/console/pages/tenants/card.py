@@ -9,12 +9,12 @@ from server.console.pages.tenants.creating import tariff_names
 from server.console.pages.tenants.listing import look
 from server.console.pages.tenants.zones import ZONES
 from server.console.request_ids import new_request_id
+from server.console.typed import shown_money
 from server.console.visit import Visit
-from server.money import MICROS
 from tollgate.v1 import billing_pb2 as pb
 
 
-class Typed(NamedTuple):
+class Sent(NamedTuple):
     """What was typed in a form that was not taken, and what is wrong with it, by field."""
 
     values: Mapping[str, str] = {}
@@ -27,7 +27,7 @@ async def card(visit: Visit) -> Response:
 
 
 async def show_card(
-    visit: Visit, settings: Typed | None = None, adjustment: Typed | None = None
+    visit: Visit, settings: Sent | None = None, adjustment: Sent | None = None
 ) -> Response:
     """The card; forms that were not taken as they were typed."""
     tenant_id: str = visit.request.path_params["tenant_id"]
@@ -42,8 +42,8 @@ async def show_card(
         balance=await look(visit, tenant_id),
         tariffs=tariff_names(fitting),
         zones=ZONES,
-        settings=settings or Typed(_values(tenant)),
-        adjustment=adjustment or Typed(),
+        settings=settings or Sent(_values(tenant)),
+        adjustment=adjustment or Sent(),
         request_id=new_request_id(),
     )
 
@@ -53,11 +53,5 @@ def _values(tenant: pb.Tenant) -> Mapping[str, str]:
         "name": tenant.name,
         "time_zone": tenant.next_time_zone or tenant.time_zone,
         "tariff": tenant.tariff,
-        "credit_limit": typed_amount(tenant.limits.credit_limit_micros),
+        "credit_limit": shown_money(tenant.limits.credit_limit_micros),
     }
-
-
-def typed_amount(micros: int) -> str:
-    """Micros as somebody types them, with two decimals at least: "12.50"."""
-    whole, rest = divmod(micros, MICROS)
-    return f"{whole}.{f'{rest:06d}'.rstrip('0').ljust(2, '0')}"

@@ -5,15 +5,19 @@ from starlette.responses import Response
 from server.console.access.forgery import text_of
 from server.console.asking import Declined
 from server.console.failing import field_errors
-from server.console.pages.tenants.card import Typed, show_card
+from server.console.pages.tenants.card import Sent, show_card
+from server.console.typed import money
 from server.console.visit import Visit
-from server.money import NotMoney, parse_micros
 from tollgate.v1 import billing_pb2 as pb
 
 SETTINGS = ("name", "time_zone", "tariff", "credit_limit")
 CREDIT_LIMIT = "credit_limit_micros"
 # What is a matter of a field, though a service tells it of the whole request.
 OF_A_FIELD = {"INSUFFICIENT_FUNDS": "amount", "CURRENCY_MISMATCH": "tariff"}
+
+
+class NotAnAmount(Exception):
+    """What was typed cannot be read as an amount; the message says why, in the visitor's words."""
 
 
 async def change(visit: Visit) -> Response:
@@ -26,13 +30,12 @@ async def change(visit: Visit) -> Response:
         tariff=typed["tariff"],
     )
     try:
-        tenant.limits.credit_limit_micros = amount(typed["credit_limit"])
+        tenant.limits.credit_limit_micros = _amount(visit, typed["credit_limit"])
         await _update(visit, tenant, "name", "time_zone", "tariff", f"limits.{CREDIT_LIMIT}")
-    except NotMoney:
-        problems = {"credit_limit": visit.words("fields.NOT_MONEY")}
-        return await show_card(visit, settings=Typed(typed, problems))
+    except NotAnAmount as error:
+        return await show_card(visit, settings=Sent(typed, {"credit_limit": str(error)}))
     except Declined as declined:
-        return await show_card(visit, settings=Typed(typed, _problems(visit, declined)))
+        return await show_card(visit, settings=Sent(typed, _problems(visit, declined)))
     return _back(visit, "changed")
 
 
@@ -54,26 +57,23 @@ async def adjust(visit: Visit) -> Response:
         request = pb.AdjustBalanceRequest(
             request_id=text_of(visit.form, "request_id"),
             tenant_id=visit.request.path_params["tenant_id"],
-            amount_micros=sign * amount(typed["amount"]),
+            amount_micros=sign * _amount(visit, typed["amount"]),
             reason=typed["reason"],
         )
         await visit.ask("AdjustBalance", request)
-    except NotMoney:
-        problems = {"amount": visit.words("fields.NOT_MONEY")}
-        return await show_card(visit, adjustment=Typed(typed, problems))
+    except NotAnAmount as error:
+        return await show_card(visit, adjustment=Sent(typed, {"amount": str(error)}))
     except Declined as declined:
-        return await show_card(visit, adjustment=Typed(typed, _problems(visit, declined)))
+        return await show_card(visit, adjustment=Sent(typed, _problems(visit, declined)))
     return _back(visit, "credited" if sign > 0 else "debited")
 
 
-def amount(text: str) -> int:
-    """The micros of an amount of at least zero, a comma or a point before its decimals. Raises
-    NotMoney.
-    """
-    micros = parse_micros("".join(text.split()).replace(",", "."))
-    if micros < 0:
-        raise NotMoney(text)
-    return micros
+def _amount(visit: Visit, text: str) -> int:
+    """The micros of an amount. Raises NotAnAmount."""
+    read = money(text, visit.words.language)
+    if read.value is None:
+        raise NotAnAmount(visit.words(f"fields.{read.problem or 'NOT_A_NUMBER'}"))
+    return read.value
 
 
 async def _update(visit: Visit, tenant: pb.Tenant, *paths: str) -> None:
