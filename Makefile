@@ -34,7 +34,9 @@ help: ## list the targets
 
 .PHONY: run
 run: $(VENV)/.installed ## start Tollgate with embedded stores, demo data and a small simulation
-	@TOLLGATE_STATE_DIR="$${TOLLGATE_STATE_DIR:-.tollgate}" exec $(BIN)/tollgate demo
+	@export TOLLGATE_STATE_DIR="$${TOLLGATE_STATE_DIR:-.tollgate}"; \
+	export TOLLGATE_COMMIT="$${TOLLGATE_COMMIT:-$$(git rev-parse --short HEAD 2>/dev/null)}"; \
+	exec $(BIN)/tollgate demo
 
 .PHONY: test
 test: $(VENV)/.installed ## run all tests on embedded stores
