@@ -53,9 +53,10 @@ class CallAuthorizationServiceStub:
     Session: _grpc.StreamStreamMultiCallable[_call_authorization_pb2.SessionRequest, _call_authorization_pb2.SessionResponse]
     """Carries many operations for many calls over one stream, which a gateway keeps open for as long
     as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
-    second time, when it is POSTED); the operations of one call are decided and answered in their
-    order, those of different calls in any order, so one message may be answered in several. The
-    rules are those of Authorize, Charge and Settle.
+    second time, when it is POSTED; one that was repeated meanwhile only under its last id); the
+    operations of one call are decided and answered in their order, those of different calls in any
+    order, so one message may be answered in several. The rules are those of Authorize, Charge and
+    Settle.
 
     Between the results the server pushes directives that nobody asked for. They carry no money
     and may be lost: the next reply says the same.
@@ -65,7 +66,12 @@ class CallAuthorizationServiceStub:
     as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
     operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
     seconds. When the stream ends, its calls live on until their leases end: open another and
-    report them again.
+    report them again. After the client has closed its side, postings are waited for 50 ms more.
+
+    A message has at most 1,000 operations and 4 MiB, like every message of this service. A server
+    process works on at most 50,000 operations of streams at once: above, they are
+    RESOURCE_EXHAUSTED, those that start calls from 40,000 on. Pings closer together than 5 seconds
+    end the connection.
     """
     GetCall: _grpc.UnaryUnaryMultiCallable[_call_authorization_pb2.GetCallRequest, _call_authorization_pb2.GetCallResponse]
     """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
@@ -101,9 +107,10 @@ class CallAuthorizationServiceAsyncStub(CallAuthorizationServiceStub):
     Session: _aio.StreamStreamMultiCallable[_call_authorization_pb2.SessionRequest, _call_authorization_pb2.SessionResponse]  # type: ignore[assignment]
     """Carries many operations for many calls over one stream, which a gateway keeps open for as long
     as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
-    second time, when it is POSTED); the operations of one call are decided and answered in their
-    order, those of different calls in any order, so one message may be answered in several. The
-    rules are those of Authorize, Charge and Settle.
+    second time, when it is POSTED; one that was repeated meanwhile only under its last id); the
+    operations of one call are decided and answered in their order, those of different calls in any
+    order, so one message may be answered in several. The rules are those of Authorize, Charge and
+    Settle.
 
     Between the results the server pushes directives that nobody asked for. They carry no money
     and may be lost: the next reply says the same.
@@ -113,7 +120,12 @@ class CallAuthorizationServiceAsyncStub(CallAuthorizationServiceStub):
     as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
     operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
     seconds. When the stream ends, its calls live on until their leases end: open another and
-    report them again.
+    report them again. After the client has closed its side, postings are waited for 50 ms more.
+
+    A message has at most 1,000 operations and 4 MiB, like every message of this service. A server
+    process works on at most 50,000 operations of streams at once: above, they are
+    RESOURCE_EXHAUSTED, those that start calls from 40,000 on. Pings closer together than 5 seconds
+    end the connection.
     """
     GetCall: _aio.UnaryUnaryMultiCallable[_call_authorization_pb2.GetCallRequest, _call_authorization_pb2.GetCallResponse]  # type: ignore[assignment]
     """Looks at one call, running or settled. NOT_FOUND, reason CALL_UNKNOWN, when nobody holds it."""
@@ -170,9 +182,10 @@ class CallAuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_call_authorization_pb2.SessionResponse], _abc.AsyncIterator[_call_authorization_pb2.SessionResponse]]:
         """Carries many operations for many calls over one stream, which a gateway keeps open for as long
         as it runs. Every operation is answered once under its own id (a settle that was ACCEPTED a
-        second time, when it is POSTED); the operations of one call are decided and answered in their
-        order, those of different calls in any order, so one message may be answered in several. The
-        rules are those of Authorize, Charge and Settle.
+        second time, when it is POSTED; one that was repeated meanwhile only under its last id); the
+        operations of one call are decided and answered in their order, those of different calls in any
+        order, so one message may be answered in several. The rules are those of Authorize, Charge and
+        Settle.
 
         Between the results the server pushes directives that nobody asked for. They carry no money
         and may be lost: the next reply says the same.
@@ -182,7 +195,12 @@ class CallAuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         as soon as it reads. A malformed message ends the stream with INVALID_ARGUMENT; a malformed
         operation fails alone. When the key is revoked the stream ends with UNAUTHENTICATED within 30
         seconds. When the stream ends, its calls live on until their leases end: open another and
-        report them again.
+        report them again. After the client has closed its side, postings are waited for 50 ms more.
+
+        A message has at most 1,000 operations and 4 MiB, like every message of this service. A server
+        process works on at most 50,000 operations of streams at once: above, they are
+        RESOURCE_EXHAUSTED, those that start calls from 40,000 on. Pings closer together than 5 seconds
+        end the connection.
         """
 
     @_abc_1.abstractmethod
