@@ -51,7 +51,7 @@ check: $(VENV)/.installed check-stubs ## format, lint, types, protos, architectu
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
 .PHONY: bench
-bench: $(VENV)/.installed ## measure everything beside its ceiling, 35 minutes; QUICK=1: three
+bench: $(VENV)/.installed ## measure everything beside its ceiling, 40 minutes; QUICK=1: three
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: format

@@ -50,6 +50,8 @@ UNITS = {
     "audit_differences": ("audit differences", "{:,.0f}"),
     "worker_mb": ("server, MiB", "{:,.0f}"),
     "store_mb": ("store, MiB", "{:,.0f}"),
+    "store_used_mb": ("store, used of it, MiB", "{:,.1f}"),
+    "store_used_mb_per_hour": ("store, used of it, MiB/h", "{:+,.1f}"),
     "worker_mb_per_hour": ("server, MiB/h", "{:+,.1f}"),
     "store_mb_per_hour": ("store, MiB/h", "{:+,.1f}"),
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import grpc
+from redis.asyncio import Redis
 
 from benchmarks.drivers.job import Target, run_driver
 from benchmarks.drivers.soak import SoakJob
@@ -23,6 +24,7 @@ NAME = "soak"
 LOOK_S, MARGIN_S, AUDIT_S = 2.0, 120.0, 60.0
 REPORT_S, CALL_S, CUT_S = 5.0, 60.0, 15.0
 FLAT = 1.05
+USED = "store_used"
 COUNT = """
 SELECT count(*) AS calls, coalesce(sum(charged_micros), 0)::bigint AS charged,
        count(DISTINCT (tenant, call_id)) AS names,
@@ -74,18 +76,22 @@ def _settings(seconds: float) -> dict[str, str]:
 
 
 async def _watch(service: Service, steps: Steps) -> dict[str, Points]:
-    """Memory of server and store over time, until cancelled."""
+    """Memory over time, until cancelled: that of both processes, and what the store itself uses of
+    its own; the rest of that is what the allocator keeps for later.
+    """
     pids = {name: each[0] for name, each in service.watched.items()}
-    points: dict[str, Points] = {name: [] for name in pids}
+    points: dict[str, Points] = {name: [] for name in (*pids, USED)}
     started = time.monotonic()
-    try:
-        while True:
-            for name, pid in pids.items():
-                points[name].append((time.monotonic() - started, resident_mb(pid)))
-            steps.done()
-            await asyncio.sleep(LOOK_S)
-    except asyncio.CancelledError:
-        return points
+    async with Redis.from_url(service.store_url) as store:
+        try:
+            while True:
+                used = (await store.info("memory"))["used_memory"] / 2**20
+                for name, megabytes in [(USED, used), *((n, resident_mb(pids[n])) for n in pids)]:
+                    points[name].append((time.monotonic() - started, megabytes))
+                steps.done()
+                await asyncio.sleep(LOOK_S)
+        except asyncio.CancelledError:
+            return points
 
 
 async def _audit(service: Service) -> billing_pb2.AuditResponse:
@@ -150,19 +156,22 @@ def _answer(
         "soak: the growth of memory is that of the second half, by least squares; settled calls "
         "are kept for a tenth of the soak",
     ]
-    findings = [_flatness(name, points) for name, points in memory.items()]
+    findings = [
+        _flatness("soak_worker", "the server", memory["worker"]),
+        _flatness("soak_store", "what the store holds", memory[USED]),
+    ]
     series = {f"{name}, MiB": points for name, points in memory.items()}
     return Answer(NAME, notes, [{"soak": figures}], findings, series)
 
 
-def _flatness(name: str, points: Sequence[tuple[float, float]]) -> Finding:
+def _flatness(key: str, whose: str, points: Sequence[tuple[float, float]]) -> Finding:
     """The last tenth of the time beside the one that begins the second half."""
     tenth = max(1, len(points) // 10)
     middle, end = points[len(points) // 2 :][:tenth], points[-tenth:]
     before, after = (median(megabytes for _, megabytes in each) for each in (middle, end))
     return Finding(
-        f"soak_{name}",
-        f"memory of the {'server' if name == 'worker' else name} at the soak's end",
+        key,
+        f"memory of {whose} at the soak's end",
         after,
         before,
         "MiB",
