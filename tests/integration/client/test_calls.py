@@ -76,6 +76,24 @@ async def test_a_refusal_says_why(installation: Installation) -> None:
     assert told.value.available_micros == 0
 
 
+async def test_a_refusal_for_the_caller_s_sake_has_the_caller_s_figures(
+    installation: Installation,
+) -> None:
+    await installation.update("acme", caller_daily_limit_micros=60_000)
+    async with _client(installation.address) as tollgate:
+        async with _call(tollgate, caller="+15550100") as first:
+            first.answered()
+            assert first.grant is not None
+            held = first.grant.reserved_micros
+            with pytest.raises(Refused) as told:
+                await _call(tollgate, "second", caller="+15550100").__aenter__()
+        await first.posted()
+    refused = told.value
+    assert refused.reason is Reason.CALLER_LIMIT
+    assert (refused.caller_daily_limit_micros, refused.caller_reserved_micros) == (60_000, held)
+    assert (refused.caller_spent_today_micros, refused.calls_per_minute) == (0, None)
+
+
 async def test_a_key_of_another_tenant_is_not_permitted(installation: Installation) -> None:
     key = (await installation.key("tenant:other")).api_key
     async with _client(installation.address, key=key) as tollgate:

@@ -1,12 +1,13 @@
 """The client's small parts: usage, pauses, the schedule, and the words of the contract."""
 
+from datetime import UTC, datetime
 from enum import IntEnum
 
 import pytest
 
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
-from tollgate_client import Direction, Directive, Outcome, Reason
+from tollgate_client import Direction, Directive, Outcome, Reason, Refused
 from tollgate_client.agenda import Agenda
 from tollgate_client.backoff import Backoff
 from tollgate_client.usage import MAX_METERS, UsageTotals
@@ -80,3 +81,24 @@ def test_the_words_are_those_of_the_contract(
     ours = {f"{prefix}{word.name}": word.value for word in words}
     assert ours == dict(numbers.items())  # type: ignore[attr-defined]
     assert words(99).name == "UNSPECIFIED" if words is not Direction else True
+
+
+def test_a_refusal_has_every_figure_of_the_contract() -> None:
+    refusal, moment = pb.Refusal(), datetime(2026, 1, 2, tzinfo=UTC)
+    names = [field.name for field in pb.Refusal.DESCRIPTOR.fields]
+    for value, name in enumerate(names, start=1):
+        if name == "resets_at":
+            refusal.resets_at.FromDatetime(moment)
+        else:
+            setattr(refusal, name, value)
+    expected: dict[str, object] = {name: value for value, name in enumerate(names, start=1)}
+    told = vars(Refused(refusal))
+    assert told == expected | {"reason": Reason(1), "resets_at": moment}
+
+
+def test_what_a_refusal_does_not_tell_is_none_and_zero_is_told() -> None:
+    refused = Refused(pb.Refusal(calls_per_minute=0))
+    assert (refused.calls_per_minute, refused.retry_after_ms) == (0, None)
+    assert (refused.daily_cap_micros, refused.resets_at) == (None, None)
+    assert refused.caller_daily_limit_micros is refused.caller_spent_today_micros is None
+    assert refused.caller_reserved_micros is None

@@ -46,21 +46,26 @@ class TollgateError(Exception):
 class Refused(TollgateError):
     """The call may not start. Amounts are in micros of the tenant's currency.
 
-    `retry_after_ms` is told with RATE_LIMITED: after so long a call may begin, if no other does.
+    Told with CALLER_LIMIT: what the caller's calls may cost a day, were charged today, and hold.
+    Told with RATE_LIMITED: how many calls may begin a minute, and after how many ms one may, if no
+    other does. None is what was not told.
     """
 
     def __init__(self, refusal: pb.Refusal) -> None:
+        told = {field.name: value for field, value in refusal.ListFields()}
         self.reason = Reason(refusal.reason)
         self.available_micros = refusal.available_micros
         self.reserved_micros = refusal.reserved_micros
-        self.daily_cap_micros = (
-            refusal.daily_cap_micros if refusal.HasField("daily_cap_micros") else None
-        )
+        self.daily_cap_micros: int | None = told.get("daily_cap_micros")
         self.spent_today_micros = refusal.spent_today_micros
         self.resets_at: datetime | None = (
-            refusal.resets_at.ToDatetime(UTC) if refusal.HasField("resets_at") else None
+            refusal.resets_at.ToDatetime(UTC) if "resets_at" in told else None
         )
-        self.retry_after_ms = refusal.retry_after_ms if refusal.HasField("retry_after_ms") else None
+        self.caller_daily_limit_micros: int | None = told.get("caller_daily_limit_micros")
+        self.caller_spent_today_micros: int | None = told.get("caller_spent_today_micros")
+        self.caller_reserved_micros: int | None = told.get("caller_reserved_micros")
+        self.calls_per_minute: int | None = told.get("calls_per_minute")
+        self.retry_after_ms: int | None = told.get("retry_after_ms")
         self.sip_status = refusal.sip_status
         self.q850_cause = refusal.q850_cause
         super().__init__(f"{self.reason.name}: answer with SIP {self.sip_status}")
