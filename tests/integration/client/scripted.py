@@ -5,6 +5,7 @@ would have in its books.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,6 +31,8 @@ class Script(CallAuthorizationServiceServicer):
         self.cut_before = self.cut_after = -1  # at the message of this number, from 0
         self.errors: list[tuple[str, int]] = []  # what operations of a kind fail with, once each
         self.refuse_streams = grpc.StatusCode.OK
+        self.trailers: tuple[tuple[str, str | bytes], ...] = ()  # of streams that it refuses
+        self.opened: list[float] = []  # when streams were, by the monotonic clock
         self.valid_for_ms, self.directive = 60_000, pb.DIRECTIVE_CONTINUE
         self.posts = True  # else a settle stays ACCEPTED
         self.answers = True
@@ -46,8 +49,9 @@ class Script(CallAuthorizationServiceServicer):
     async def Session(self, requests: Any, context: Any) -> None:  # type: ignore[override]
         """One stream."""
         self.streams += 1
+        self.opened.append(time.monotonic())
         if self.refuse_streams is not grpc.StatusCode.OK:
-            await context.abort(self.refuse_streams, "no")
+            await context.abort(self.refuse_streams, "no", self.trailers)
         self.contexts.append(context)
         self._cut.clear()
         try:

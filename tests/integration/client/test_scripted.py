@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
 
 from tests.integration.client.scripted import Script, playing, until
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -24,7 +26,7 @@ from tollgate_client import (
     Unauthenticated,
 )
 
-UNAVAILABLE, EXHAUSTED, ALREADY_EXISTS, INVALID = 14, 8, 6, 3
+UNAVAILABLE, EXHAUSTED, ALREADY_EXISTS, INVALID, UNAUTHENTICATED = 14, 8, 6, 3, 16
 
 
 def _client(script: Script, *, report_interval: float = 0.05, **patience: Any) -> Tollgate:
@@ -274,6 +276,44 @@ async def test_a_key_that_is_not_known_is_told_to_all_calls(
     with pytest.raises(NotPosted):
         await tollgate.close()
     assert "does not take the stream" in caplog.text
+
+
+DELAY_MS = 400
+
+
+def _asking_for_a_pause() -> bytes:
+    delay = Duration()
+    delay.FromMilliseconds(DELAY_MS)
+    status = status_pb2.Status(code=EXHAUSTED, message="no")
+    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return bytes(status.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        ("grpc-status-details-bin", _asking_for_a_pause()),
+        ("grpc-retry-pushback-ms", str(DELAY_MS)),
+    ],
+)
+async def test_the_next_stream_comes_as_late_as_the_service_asks(
+    script: Script, trailer: tuple[str, str | bytes]
+) -> None:
+    script.refuse_streams, script.trailers = grpc.StatusCode.RESOURCE_EXHAUSTED, (trailer,)
+    async with _client(script):
+        await until(lambda: script.streams == 2)
+    assert script.opened[1] - script.opened[0] >= DELAY_MS / 1000
+
+
+async def test_why_a_stream_is_not_taken_is_told_in_the_service_s_words(script: Script) -> None:
+    status = status_pb2.Status(code=UNAUTHENTICATED, message="no")
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="KEY_EXPIRED"))
+    script.refuse_streams = grpc.StatusCode.UNAUTHENTICATED
+    script.trailers = (("grpc-status-details-bin", status.SerializeToString()),)
+    async with _client(script) as tollgate:
+        with pytest.raises(Unauthenticated) as told:
+            await _call(tollgate).__aenter__()
+    assert (told.value.reason, told.value.text) == ("KEY_EXPIRED", "no")
 
 
 async def test_a_server_that_comes_back_is_found_again() -> None:

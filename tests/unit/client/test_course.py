@@ -241,6 +241,13 @@ def test_the_pause_that_the_service_asks_for_is_kept() -> None:
     assert course.moment(asks=True) == 2
 
 
+def test_no_pause_that_the_service_asks_for_is_longer_than_a_minute() -> None:
+    course = _course()
+    _ask(course, 0)
+    course.take(_error(UNAVAILABLE, retry_s=86_400), 0)
+    assert course.moment(asks=True) == 60
+
+
 def test_what_the_service_does_not_take_ends_the_reports_and_is_told() -> None:
     course = _running()
     (notice,) = _report(course, 5, _error(INVALID))

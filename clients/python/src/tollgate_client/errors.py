@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import grpc
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -37,6 +38,8 @@ PASSING = frozenset(
         grpc.StatusCode.UNKNOWN,
     }
 )
+# However long the service asks to wait, it is asked again after so long.
+LONGEST_RETRY_S = 60.0
 
 
 class TollgateError(Exception):
@@ -72,7 +75,10 @@ class Refused(TollgateError):
 
 
 class OperationFailed(TollgateError):
-    """The service does not take an operation. `reason` is the machine-readable one."""
+    """The service does not take an operation, or the stream.
+
+    `reason` is the machine-readable one; empty when none was told, as by a proxy before it.
+    """
 
     def __init__(self, code: grpc.StatusCode, reason: str, text: str) -> None:
         super().__init__(f"{code.name}: {text}")
@@ -133,25 +139,31 @@ _KINDS = {
 
 
 def code_of(status: status_pb2.Status) -> grpc.StatusCode:
-    """The status code of a result that is an error."""
+    """The code of a status, as gRPC names it."""
     return CODES.get(status.code, grpc.StatusCode.UNKNOWN)
 
 
-def failure(code: grpc.StatusCode, text: str, reason: str = "") -> OperationFailed:
-    """The exception for a status that repeating does not help."""
-    return _KINDS.get(code, OperationFailed)(code, reason, text)
-
-
 def failure_of(status: status_pb2.Status) -> OperationFailed:
-    """The exception for a result that is an error."""
-    info = error_details_pb2.ErrorInfo()
-    found = any(detail.Unpack(info) for detail in status.details)
-    return failure(code_of(status), status.message, info.reason if found else "")
+    """The exception for a status that repeating does not help."""
+    code, info = code_of(status), error_details_pb2.ErrorInfo()
+    reason = info.reason if _unpack(status, info) else ""
+    return _KINDS.get(code, OperationFailed)(code, reason, status.message)
 
 
 def retry_s(status: status_pb2.Status) -> float:
     """How long the service asks to wait before the next try; 0 when it does not say."""
     info = error_details_pb2.RetryInfo()
-    if any(detail.Unpack(info) for detail in status.details):
-        return float(info.retry_delay.ToMilliseconds() / 1000)
+    if _unpack(status, info):
+        return min(float(info.retry_delay.ToMilliseconds() / 1000), LONGEST_RETRY_S)
     return 0.0
+
+
+def _unpack(status: status_pb2.Status, message: Message) -> bool:
+    """Fills the message with the detail of its kind; False when there is none that can be read."""
+    for detail in status.details:
+        try:
+            if detail.Unpack(message):
+                return True
+        except DecodeError:
+            continue
+    return False

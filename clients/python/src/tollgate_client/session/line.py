@@ -10,8 +10,9 @@ import grpc
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate.v1 import common_pb2
 from tollgate.v1.call_authorization_pb2_grpc import CallAuthorizationServiceStub
-from tollgate_client.errors import PASSING, NotAnswered, TollgateError, failure
+from tollgate_client.errors import NotAnswered, TollgateError
 from tollgate_client.session.asker import Asker
+from tollgate_client.session.ended import Ended, ended_with
 from tollgate_client.session.place import Place
 
 # Below what the service reads on with, so that a stream never stands still.
@@ -88,22 +89,22 @@ class Line:
             self._messages[message] = None
             await self._write(request)
 
-    async def run(self) -> TollgateError:
+    async def run(self) -> Ended:
         """Reads until the stream ends, however it does; closes the connection."""
         try:
             async for response in self._stream:
                 self._receive(response)
-            error: TollgateError = NotAnswered("the service ended the stream")
-        except grpc.aio.AioRpcError as ended:
-            error = _error_of(ended.code(), ended.details() or "")
+            ended = Ended(NotAnswered("the service ended the stream"))
+        except grpc.aio.AioRpcError as told:
+            ended = ended_with(told)
         except asyncio.CancelledError:
             if _this_task_is_cancelled():
                 raise
-            error = NotAnswered("the service did not answer")
+            ended = Ended(NotAnswered("the service did not answer"))
         finally:
             self._stream.cancel()
             await self._channel.close()
-        return error
+        return ended
 
     def abandon(self, error: TollgateError) -> None:
         """Tells everyone who is not answered, and awaits no further."""
@@ -178,12 +179,6 @@ def _will_be_posted(result: pb.OperationResult) -> bool:
         result.WhichOneof("outcome") == "settle"
         and result.settle.settlement == common_pb2.SETTLEMENT_ACCEPTED
     )
-
-
-def _error_of(code: grpc.StatusCode, text: str) -> TollgateError:
-    if code in PASSING or code == grpc.StatusCode.OK:
-        return NotAnswered(f"{code.name}: {text}", code)
-    return failure(code, text, code.name)
 
 
 def _this_task_is_cancelled() -> bool:

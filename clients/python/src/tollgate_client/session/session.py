@@ -12,8 +12,9 @@ from typing import Self
 
 from tollgate.v1 import call_authorization_pb2 as pb
 from tollgate_client.backoff import Backoff
-from tollgate_client.errors import NotAnswered, OperationFailed, TollgateError
+from tollgate_client.errors import NotAnswered, OperationFailed
 from tollgate_client.session.asker import Asker, Listener
+from tollgate_client.session.ended import Ended
 from tollgate_client.session.line import Line
 from tollgate_client.session.place import Place
 
@@ -108,7 +109,7 @@ class Session:
             if self._line is line:
                 self._finish(line, reading)
 
-    async def _until_left_or_ended(self, line: Line, reading: asyncio.Task[TollgateError]) -> None:
+    async def _until_left_or_ended(self, line: Line, reading: asyncio.Task[Ended]) -> None:
         leaving = asyncio.create_task(self._leave.wait())
         try:
             while not (reading.done() or leaving.done()):
@@ -121,8 +122,9 @@ class Session:
         finally:
             leaving.cancel()
 
-    async def _after(self, line: Line, error: TollgateError) -> None:
+    async def _after(self, line: Line, ended: Ended) -> None:
         """A stream ended: its operations are dropped, and after a pause comes the next one."""
+        error = ended.error
         log.info("the stream ended: %s", error)
         self._line = None
         unsent, self._ready = self._ready, deque()
@@ -132,15 +134,15 @@ class Session:
         self._listener.ended(error)
         if isinstance(error, OperationFailed):
             log.warning("the service does not take the stream: %s", error)
-            await asyncio.sleep(REFUSED_PAUSE_S)
+            await asyncio.sleep(max(REFUSED_PAUSE_S, ended.retry_s))
         else:
-            await self._pause(line)
+            await self._pause(line, ended.retry_s)
 
-    async def _pause(self, line: Line) -> None:
+    async def _pause(self, line: Line, at_least_s: float = 0.0) -> None:
         answered = line.first_answer
         if answered is not None and time.monotonic() - answered > STEADY_S:
             self._backoff.reset()
-        await asyncio.sleep(self._backoff.pause_s())
+        await asyncio.sleep(self._backoff.pause_s(at_least_s))
 
     def _pushed(self, line: Line, push: pb.Push) -> None:
         if push.directive == pb.DIRECTIVE_RECONNECT:
@@ -151,12 +153,12 @@ class Session:
 
     # Leaving a stream that still answers
 
-    def _finish(self, line: Line, reading: asyncio.Task[TollgateError]) -> None:
+    def _finish(self, line: Line, reading: asyncio.Task[Ended]) -> None:
         task = asyncio.create_task(self._finished(line, reading))
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
-    async def _finished(self, line: Line, reading: asyncio.Task[TollgateError]) -> None:
+    async def _finished(self, line: Line, reading: asyncio.Task[Ended]) -> None:
         ends = time.monotonic() + FINISH_PATIENCE_S
         while not (reading.done() or line.idle) and time.monotonic() < ends:
             await asyncio.wait({reading}, timeout=0.05)
@@ -164,7 +166,7 @@ class Session:
         line.abandon(NotAnswered("the stream was left"))
 
 
-async def _end(reading: asyncio.Task[TollgateError]) -> None:
+async def _end(reading: asyncio.Task[Ended]) -> None:
     reading.cancel()
     with suppress(asyncio.CancelledError):
         await reading
