@@ -255,6 +255,26 @@ async def test_reconnect_moves_over_and_reports_on_the_new_stream(script: Script
         await call.ended()
 
 
+async def test_a_call_whose_stream_is_taken_again_has_not_ended(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy may refuse what the service takes a moment later."""
+    monkeypatch.setattr("tollgate_client.session.session.REFUSED_PAUSE_S", 0.1)
+    told: list[OperationFailed] = []
+    async with _client(script) as tollgate, _call(tollgate, on_failure=told.append) as call:
+        script.refuse_streams = grpc.StatusCode.PERMISSION_DENIED
+        script.cut()
+        await until(lambda: told)
+        granted = call.grant
+        script.refuse_streams = grpc.StatusCode.OK
+        await until(lambda: call.grant is not granted)
+        ending = asyncio.create_task(call.ended())
+        await asyncio.sleep(0)
+        await script.push(pb.DIRECTIVE_HANG_UP, "c")
+        assert await ending is Ending.HANG_UP
+    assert [error.reason for error in told] == [""]
+
+
 async def test_a_key_that_is_not_known_is_told_to_all_calls(
     script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:

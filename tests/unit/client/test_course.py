@@ -317,3 +317,19 @@ def test_a_stream_that_is_not_taken_is_told_once_to_a_running_call() -> None:
     assert course.lock_out(error) == [Failed(error)]
     assert course.lock_out(error) == []
     assert course.tick(60) == [MustEnd(Ending.SERVICE_AWAY)]
+
+
+def test_a_call_that_asks_nothing_more_does_not_hear_of_a_stream_that_is_not_taken() -> None:
+    course = _running()
+    course.push(Directive.HANG_UP, 1)
+    assert course.lock_out(InvalidRequest.__new__(InvalidRequest)) == []
+    assert course.failure is None
+
+
+def test_any_answer_says_that_the_stream_is_taken_again() -> None:
+    for answer in (_charged(), _error(UNAVAILABLE)):
+        course = _running()
+        course.lock_out(InvalidRequest.__new__(InvalidRequest))
+        course.renew(1)
+        assert _report(course, 1, answer) == []
+        assert course.failure is None

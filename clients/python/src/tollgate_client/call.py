@@ -51,7 +51,7 @@ class Call:
         self._patience_s = authorize_patience_s
         self._decided, self._ended, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._refused: TollgateError | None = None
-        self._ending = Ending.LEFT
+        self._ending: Ending | None = None
         self._outcome: Outcome | None = None
         self._bill: Bill | None = None
 
@@ -116,9 +116,12 @@ class Call:
 
     async def ended(self) -> Ending:
         """Waits until the call has to end, and says why. Raises OperationFailed."""
-        await self._ended.wait()
-        self._raise_failure()
-        return self._ending
+        while True:
+            await self._ended.wait()
+            self._raise_failure()
+            if self._ending is not None:
+                return self._ending
+            self._ended.clear()  # it was a failure, and the service takes the call again
 
     async def posted(self) -> Bill:
         """Waits until the settlement is in the ledger. Raises OperationFailed and NotAnswered."""
@@ -196,7 +199,7 @@ class Call:
     def close(self) -> None:
         """The desk is closed; nothing more becomes of the call."""
         self._decided.set()
-        self._ended.set()
+        self._end_with(Ending.LEFT)
         self._over.set()
 
     # Asker
@@ -238,8 +241,7 @@ class Call:
             case Finishing(seconds_left):
                 call_back(self._callbacks.on_finish, seconds_left)
             case MustEnd(ending):
-                self._ending = ending
-                self._ended.set()
+                self._end_with(ending)
                 call_back(self._callbacks.on_hang_up)
             case Failed(error):
                 self._failed(error)
@@ -261,10 +263,15 @@ class Call:
 
     def _leave(self, outcome: Outcome) -> None:
         self._course.settle(outcome, time.monotonic(), datetime.now(UTC))
-        self._ended.set()
+        self._end_with(Ending.LEFT)
         if self.is_over:
             self._over.set()
         self._desk.follow(self)
+
+    def _end_with(self, ending: Ending) -> None:
+        if self._ending is None:
+            self._ending = ending
+        self._ended.set()
 
     def _outcome_of(self, error: BaseException | None) -> Outcome:
         if self._outcome is not None:

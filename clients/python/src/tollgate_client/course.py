@@ -162,10 +162,10 @@ class Course:
     def take(self, result: pb.OperationResult, now: float) -> list[Notice]:
         """The answer to what was asked last; to a settle also a second one, when it is POSTED."""
         kind = result.WhichOneof("outcome")
+        self.failure = None  # whatever the answer is, the stream is taken
         if kind == "error":
             return self._fail(result.error, now)
         self._backoff.reset()
-        self.failure = None
         if kind == "authorize":
             return self._authorized(result.authorize, now)
         if kind == "charge":
@@ -188,8 +188,8 @@ class Course:
         """The service does not take the stream, and time alone will not change that."""
         if self.phase is Phase.ASKING:
             self.phase = Phase.OVER
-        elif self.failure is not None:
-            return []
+        elif self.failure is not None or self._silent:
+            return []  # it was told, or asks nothing that could be refused
         self.failure = error
         return [Failed(error)]
 

@@ -73,4 +73,4 @@ class Ending(IntEnum):
     HANG_UP = 1  # the service said so
     LAST_GRANT_OVER = 2  # FINISH was told, and its seconds are over
     SERVICE_AWAY = 3  # nobody extended the grant in time
-    LEFT = 4  # its block was left
+    LEFT = 4  # its block was left, or the client closed
