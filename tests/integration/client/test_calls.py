@@ -104,9 +104,13 @@ async def test_a_key_of_another_tenant_is_not_permitted(installation: Installati
 
 async def test_a_top_up_extends_a_call_that_was_about_to_end(installation: Installation) -> None:
     await installation.tenant("thin", balance=15_000, tariff="strict")
-    told: list[int] = []
+    told: list[int | str] = []
+    callbacks: dict[str, Any] = {
+        "on_finish": told.append,
+        "on_continue": lambda: told.append("go on"),
+    }
     async with _client(installation.address, report_interval=30) as tollgate:
-        async with tollgate.call("thin", "c", "clock", on_finish=told.append) as call:
+        async with tollgate.call("thin", "c", "clock", **callbacks) as call:
             call.answered()
             assert call.grant is not None
             assert call.grant.reserved_micros == 15_000
@@ -115,7 +119,7 @@ async def test_a_top_up_extends_a_call_that_was_about_to_end(installation: Insta
             await until(lambda: call.grant and call.grant.reserved_micros > 50_000)
             assert call.directive is Directive.CONTINUE
         await call.posted()
-    assert told == [15]
+    assert told == [15, "go on"]
 
 
 async def test_an_operator_hangs_up(installation: Installation) -> None:

@@ -199,6 +199,22 @@ async def test_pushes_reach_their_call(script: Script) -> None:
     }
 
 
+async def test_what_was_told_is_taken_back_when_there_is_money_again(script: Script) -> None:
+    told: list[str] = []
+
+    async def go_on() -> None:
+        told.append("go on")
+
+    async with _client(script) as tollgate:
+        callbacks: dict[str, Any] = {"on_finish": lambda _: told.append("finish")}
+        async with _call(tollgate, on_continue=go_on, **callbacks):
+            script.directive = pb.DIRECTIVE_FINISH
+            await until(lambda: told)
+            script.directive = pb.DIRECTIVE_CONTINUE
+            await until(lambda: len(told) == 2)
+    assert told == ["finish", "go on"]
+
+
 async def test_finish_tells_the_seconds(script: Script) -> None:
     told: list[int] = []
     async with _client(script) as tollgate, _call(tollgate, on_finish=told.append):

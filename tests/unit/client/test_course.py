@@ -10,6 +10,7 @@ from tollgate.v1 import common_pb2
 from tollgate_client import Directive, Ending, InvalidRequest, Outcome
 from tollgate_client.course import NEVER, Course, Phase
 from tollgate_client.notices import (
+    Continuing,
     Failed,
     Finishing,
     MustEnd,
@@ -138,7 +139,14 @@ def test_a_top_up_within_the_last_grant_lets_the_call_go_on() -> None:
     _report(course, 5, _charged(Directive.FINISH, _grant(seconds_left=3)))
     assert course.push(Directive.REPORT_NOW, 6) == []
     assert course.wants(6)
-    assert _report(course, 6, _charged()) == []
+    assert _report(course, 6, _charged()) == [Continuing()]
+    assert course.tick(8) == []
+
+
+def test_a_last_grant_that_becomes_a_warning_is_told_as_a_warning() -> None:
+    course = _running()
+    _report(course, 5, _charged(Directive.FINISH, _grant(seconds_left=3)))
+    assert _report(course, 6.5, _charged(Directive.WARN)) == [Warned()]
     assert course.tick(8) == []
 
 
@@ -146,8 +154,9 @@ def test_a_warning_is_told_once() -> None:
     course = _running()
     assert course.push(Directive.WARN, 1) == [Warned()]
     assert _report(course, 5, _charged(Directive.WARN)) == []
-    assert _report(course, 10, _charged(Directive.CONTINUE)) == []
-    assert _report(course, 15, _charged(Directive.WARN)) == [Warned()]
+    assert _report(course, 10, _charged(Directive.CONTINUE)) == [Continuing()]
+    assert _report(course, 15, _charged(Directive.CONTINUE)) == []
+    assert _report(course, 20, _charged(Directive.WARN)) == [Warned()]
 
 
 def test_hang_up_ends_reports_and_the_settlement_carries_what_was_used() -> None:

@@ -14,6 +14,7 @@ from tollgate_client.course import Course, Phase
 from tollgate_client.errors import NotAnswered, OperationFailed, TollgateError
 from tollgate_client.grant import Grant
 from tollgate_client.notices import (
+    Continuing,
     Failed,
     Finishing,
     MustEnd,
@@ -240,6 +241,8 @@ class Call:
                 call_back(self._callbacks.on_warn)
             case Finishing(seconds_left):
                 call_back(self._callbacks.on_finish, seconds_left)
+            case Continuing():
+                call_back(self._callbacks.on_continue)
             case MustEnd(ending):
                 self._end_with(ending)
                 call_back(self._callbacks.on_hang_up)

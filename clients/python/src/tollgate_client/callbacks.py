@@ -20,6 +20,7 @@ class Callbacks:
 
     on_warn: Callable[[], Result] | None = None
     on_finish: Callable[[int], Result] | None = None
+    on_continue: Callable[[], Result] | None = None
     on_hang_up: Callable[[], Result] | None = None
     on_failure: Callable[[OperationFailed], Result] | None = None
 

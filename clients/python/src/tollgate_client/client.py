@@ -82,13 +82,15 @@ class Tollgate:
         analytics: bool = False,
         on_warn: Callable[[], Awaitable[object] | object] | None = None,
         on_finish: Callable[[int], Awaitable[object] | object] | None = None,
+        on_continue: Callable[[], Awaitable[object] | object] | None = None,
         on_hang_up: Callable[[], Awaitable[object] | object] | None = None,
         on_failure: Callable[[OperationFailed], Awaitable[object] | object] | None = None,
     ) -> Call:
         """A call, to be entered once: entering authorizes, leaving settles. Raises ValueError.
 
-        `on_finish` is given the seconds that are left. `on_hang_up` is also called when the
-        service is away and the grant ends.
+        `on_finish` is given the seconds that are left; `on_continue` says that what `on_warn` or
+        `on_finish` told holds no more. `on_hang_up` is also called when the service is away and
+        the grant ends.
         """
         texts = (tenant_id, call_id, model, caller, callee, assistant_id)
         if any(len(text) > MAX_TEXT for text in texts):
@@ -104,5 +106,5 @@ class Tollgate:
             analytics=analytics,
         )
         course = Course(terms, now=time.monotonic(), report_s=self._report_s)
-        callbacks = Callbacks(on_warn, on_finish, on_hang_up, on_failure)
+        callbacks = Callbacks(on_warn, on_finish, on_continue, on_hang_up, on_failure)
         return Call(self._desk, course, callbacks, self._authorize_s)

@@ -18,6 +18,7 @@ from tollgate_client.bill import Bill
 from tollgate_client.errors import PASSING, OperationFailed, Refused, code_of, failure_of, retry_s
 from tollgate_client.grant import Grant
 from tollgate_client.notices import (
+    Continuing,
     Failed,
     Finishing,
     MustEnd,
@@ -265,7 +266,8 @@ class Course:
             return [Warned()]
         if directive == Directive.FINISH and self.grant is not None:
             return [Finishing(self.grant.seconds_left)]
-        return []
+        lifted = before in (Directive.WARN, Directive.FINISH)
+        return [Continuing()] if directive == Directive.CONTINUE and lifted else []
 
     def _must_end(self, ending: Ending, now: float) -> list[Notice]:
         self.directive, self._due = Directive.HANG_UP, NEVER

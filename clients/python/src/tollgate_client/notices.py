@@ -32,6 +32,11 @@ class Finishing:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuing:
+    """There is money again: no warning and no last grant holds any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class MustEnd:
     """The call has to end now."""
 
@@ -52,4 +57,4 @@ class Posted:
     bill: Bill
 
 
-Notice = Started | Rejected | Warned | Finishing | MustEnd | Failed | Posted
+Notice = Started | Rejected | Warned | Finishing | Continuing | MustEnd | Failed | Posted
