@@ -70,6 +70,10 @@ def simulate(
 
     Makes tenants of its own (sim-…): one with money, one that runs dry, one with a small daily
     cap, one with few calls at once, and so on by turns. Kill the server meanwhile if you like.
+
+    Asks over one stream of the client library, by its tollgate_client.session.questions alone: the
+    calls go on faster than life, so the simulation keeps them itself. A Call of the library, which
+    goes by the real clock, is carried by `tollgate call carry`.
     """
     size = Size(
         calls, concurrency, speed, report_interval or REPORT_MS, duration and duration / 1000
