@@ -37,6 +37,8 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    # Or gRPC waits a minute for a ping's answer, whatever the line before says.
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", FASTEST_PING_MS),
     ("grpc.http2.max_ping_strikes", 2),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.api.installation import ADMIN_KEY, Installation
 from tests.integration.client.scripted import until
+from tests.keepalive import sooner
 from tests.proxy import Proxy
 from tollgate.v1 import billing_pb2 as billing
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -22,6 +23,7 @@ from tollgate_client import (
     Refused,
     Tollgate,
 )
+from tollgate_client.session import place
 
 DOLLAR = 1_000_000  # what the tenant begins with, in micros
 Proxied = Callable[[str], Coroutine[Any, Any, Proxy]]
@@ -195,6 +197,24 @@ async def test_a_cut_at_any_step_loses_and_doubles_nothing(
             await cut_at(3)
         await call.posted()
     await _in_the_books(installation, before=0, c=3_000)
+
+
+async def test_a_service_that_falls_silent_is_left_and_found_again_over_another_connection(
+    installation: Installation, proxied: Proxied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "OPTIONS", sooner(place.OPTIONS))
+    proxy = await proxied(f"grpc://{installation.address}")
+    async with _client(proxy.url.removeprefix("grpc://"), report_interval=30) as tollgate:
+        async with _call(tollgate) as call:
+            call.answered()
+            call.add(telephony_ms=2_000)
+            # Nothing is on its way, and no connection ends: pings alone can tell.
+            proxy.hold()
+            await until(lambda: proxy.connections == 2)
+            proxy.restore()
+            await _reported(call, 2_000)
+        await call.posted()
+    await _in_the_books(installation, c=2_000)
 
 
 async def test_many_calls_survive_many_cuts(installation: Installation, proxied: Proxied) -> None:

@@ -8,6 +8,8 @@ import grpc
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # Or gRPC waits a minute for a ping's answer, whatever the line before says.
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # Every stream has a connection of its own: the next one may lead to another server.
