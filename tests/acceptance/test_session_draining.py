@@ -3,42 +3,18 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import grpc
 
-from tests.acceptance.conftest import Deploy, Deployment
+from tests.acceptance.conftest import Deploy
+from tests.acceptance.streams import connected, prepared
 from tests.integration.api.client import Told
-from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import ADMIN_KEY, clock_tariff
-from tests.integration.api.stream import Stream, stream
-from tollgate.v1 import billing_pb2 as billing
+from tests.integration.api.stream import Stream
 from tollgate.v1 import call_authorization_pb2 as pb
 
 DRAINING = Told(grpc.StatusCode.UNAVAILABLE, "DRAINING")
-# Each channel has a connection of its own, so that the kernel spreads them over the workers.
-OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 STREAMS = 8
-
-
-@asynccontextmanager
-async def connected(deployment: Deployment) -> AsyncIterator[Stream]:
-    """A stream on a connection of its own."""
-    address = deployment.server.address
-    async with (
-        grpc.aio.insecure_channel(address, options=OWN_CONNECTION) as channel,
-        stream(channel, ADMIN_KEY) as session,
-    ):
-        yield session
-
-
-async def prepared(deployment: Deployment) -> Gateway:
-    """A gateway of a tenant on the clock tariff."""
-    put = billing.PutTariffRequest(request_id="clock-1", tariff=clock_tariff())
-    await deployment.admin(put)
-    await deployment.tenant(balance=1_000_000)
-    return Gateway(deployment.admin)
 
 
 async def test_a_server_that_ends_asks_streams_to_go_and_ends_those_that_stay(
