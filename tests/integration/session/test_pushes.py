@@ -85,6 +85,35 @@ async def test_what_another_worker_changes_reaches_the_calls_of_this_ones_stream
         assert not session.pushes
 
 
+@pytest.mark.parametrize(
+    ("length_ms", "old", "young"),
+    [
+        (80_000, pb.DIRECTIVE_WARN, None),
+        (50_000, pb.DIRECTIVE_FINISH, pb.DIRECTIVE_WARN),
+        (30_000, pb.DIRECTIVE_HANG_UP, pb.DIRECTIVE_WARN),
+    ],
+)
+async def test_a_shorter_longest_call_warns_finishes_or_cuts_by_what_it_leaves(
+    installation: Installation,
+    beside: Installation,
+    session: Stream,
+    length_ms: int,
+    old: int,
+    young: int | None,
+) -> None:
+    await installation.tenant("acme", balance=1_000_000, call_length_limit_ms=200_000)
+    gateway = Gateway(installation.admin)
+    await session.ask(gateway.authorization("old"), gateway.authorization("young"))
+    await session.ask(gateway.report("old", 40))
+    await beside.update("acme", call_length_limit_ms=length_ms)
+    assert await session.push("old") == old
+    # What the same change means for another call travels with it, or is nothing.
+    told = [push.directive for push in session.pushes if push.call_id == "young"]
+    assert told == ([young] if young else [])
+    [reply] = await session.ask(gateway.report("old", 40))
+    assert reply.charge.directive == old
+
+
 async def test_both_workers_push_to_each_others_streams(
     installation: Installation, beside: Installation, gateway: Gateway
 ) -> None:
