@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import grpc
 
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.installation import ADMIN_KEY
+from tests.integration.api.installation import ADMIN_KEY, eventually
 from tests.integration.api.stream import Stream, stream
 from tests.proxy import Proxy
 from tollgate.v1 import call_authorization_pb2 as pb
@@ -27,8 +27,8 @@ QUICKLY = [
     ("grpc.use_local_subchannel_pool", 1),
 ]
 Step = Sequence[Any]
-# Called with the last operation's id when a message was sent: cuts the stream.
-Fault = Callable[[Stream, int], Any]
+# Sends a step's message, and cuts the stream.
+Fault = Callable[[Stream, Step], Any]
 
 
 class Cut(Exception):
@@ -60,10 +60,10 @@ class CarefulGateway:
 
     async def _take(self, session: Stream, step: Step, fault: Fault | None) -> None:
         try:
-            ids = await session.send(*step)
             if fault is not None:
-                await fault(session, ids[-1])
+                await fault(session, step)
                 raise Cut
+            ids = await session.send(*step)
             for operation_id, request in zip(ids, step, strict=True):
                 self._note(request, await self._last_answer(session, operation_id, request))
         except AssertionError as error:
@@ -96,6 +96,27 @@ class CarefulGateway:
             stream(channel, ADMIN_KEY) as session,
         ):
             yield session
+
+
+async def decided(gateway: Gateway, step: Step) -> None:
+    """Waits until a message is decided, whoever hears of it."""
+
+    async def is_decided() -> bool:
+        return all([await _shows(gateway, request) for request in step])
+
+    await eventually(is_decided)
+
+
+async def _shows(gateway: Gateway, request: Any) -> bool:
+    try:
+        call = await gateway.call(request.call_id)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return False
+        raise
+    known, told = (each.usage.quantities.get("telephony_ms", 0) for each in (call, request))
+    settled = call.state == common_pb2.CALL_STATE_SETTLED
+    return known >= told and (settled or not isinstance(request, pb.SettleRequest))
 
 
 def address_through(proxy: Proxy) -> str:

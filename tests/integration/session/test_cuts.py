@@ -11,7 +11,13 @@ from tests.integration.api.conftest import Install
 from tests.integration.api.gateway import Gateway
 from tests.integration.api.installation import SECOND, Installation, eventually
 from tests.integration.api.stream import Stream, gone
-from tests.integration.session.careful import CarefulGateway, Fault, Step, address_through
+from tests.integration.session.careful import (
+    CarefulGateway,
+    Fault,
+    Step,
+    address_through,
+    decided,
+)
 from tests.proxy import Proxy, Upstream
 
 BALANCE = 1_000_000_000
@@ -52,7 +58,7 @@ async def assert_posted_once(installation: Installation, charged: dict[str, int]
     assert (balance.reserved_micros, balance.active_calls, balance.unposted_micros) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("how", ["when sent", "when answered", "by the client"])
+@pytest.mark.parametrize("how", ["when sent", "when decided", "when answered", "by the client"])
 async def test_a_stream_may_be_cut_at_every_message(
     installation: Installation, proxy: Proxy, how: str
 ) -> None:
@@ -60,9 +66,20 @@ async def test_a_stream_may_be_cut_at_every_message(
     gateway = Gateway(installation.admin)
     careful = CarefulGateway(gateway, address_through(proxy))
 
-    async def cut(session: Stream, last: int) -> None:
-        if how == "when answered":
-            await session.result(last)  # and yet the gateway takes no note of it
+    async def send_unheard(session: Stream, step: Step) -> None:
+        await session.call.wait_for_connection()
+        proxy.hold_replies()
+        ids = await session.send(*step)
+        await decided(gateway, step)
+        assert not {each.id for each in session.results}.intersection(ids)
+
+    async def cut(session: Stream, step: Step) -> None:
+        if how == "when decided":
+            await send_unheard(session, step)
+        else:
+            ids = await session.send(*step)
+            if how == "when answered":
+                await session.result(ids[-1])  # and yet the gateway takes no note of it
         if how == "by the client":
             session.call.cancel()
         else:
@@ -89,12 +106,14 @@ async def test_calls_over_streams_that_are_cut_at_random_come_out_right(
         addresses = [address_through(proxy), beside.address]
         gateways = [CarefulGateway(gateway, addresses[number % 2]) for number in range(6)]
 
-        async def cut_all(_session: Stream, _last: int) -> None:
+        async def cut_all(session: Stream, step: Step) -> None:
+            await session.send(*step)
             proxy.cut()  # others' streams, too
             await asyncio.sleep(chance.random() / 100)
             proxy.restore()
 
-        async def leave(session: Stream, _last: int) -> None:
+        async def leave(session: Stream, step: Step) -> None:
+            await session.send(*step)
             await asyncio.sleep(chance.random() / 100)
             session.call.cancel()
 
