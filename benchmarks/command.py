@@ -21,7 +21,7 @@ from rich.progress import (
 
 from benchmarks import machine, plots
 from benchmarks.figures import Answer
-from benchmarks.plan import FULL, QUICK, SHORT_SOAK_S, Plan
+from benchmarks.plan import FEW_TELEMETRY_ROUNDS, FULL, QUICK, SHORT_SOAK_S, Plan
 from benchmarks.questions import (
     distinct_calls,
     drain,
@@ -78,7 +78,8 @@ def _arguments() -> argparse.Namespace:
         "--quick",
         action="store_true",
         default=os.environ.get("QUICK", "0") not in ("", "0"),
-        help="less of everything, within three minutes, without the soak; QUICK=1 does the same",
+        help="less of everything, within three minutes, without the soak and telemetry, which one "
+        "round tells nothing of; QUICK=1 does the same",
     )
     parser.add_argument(
         "--only",
@@ -112,7 +113,12 @@ def _plan(arguments: argparse.Namespace) -> tuple[Plan, Sequence[str]]:
         plan = plan._replace(soak_s=arguments.soak_seconds)
     elif not plan.soak_s and len(names) < len(QUESTIONS):
         plan = plan._replace(soak_s=SHORT_SOAK_S)
-    return plan, [name for name in names if name != "soak" or plan.soak_s]
+    if not plan.telemetry_rounds and len(names) < len(QUESTIONS):
+        plan = plan._replace(telemetry_rounds=FEW_TELEMETRY_ROUNDS)
+    left_out = {"soak"} if not plan.soak_s else set()
+    if not plan.telemetry_rounds:
+        left_out.add("telemetry")
+    return plan, [name for name in names if name not in left_out]
 
 
 async def _run(arguments: argparse.Namespace, console: Console) -> bool:

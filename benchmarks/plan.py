@@ -55,7 +55,7 @@ class Plan(NamedTuple):
     hot_rounds: int
     hot_tenants: int
     hot_s: float
-    # Telemetry off and on.
+    # Telemetry off and on. 0 rounds leave it out unless asked for.
     telemetry_rounds: int
     telemetry_s: float
     # The soak: how long, how many calls, on how many streams. 0 s leaves it out unless asked for.
@@ -128,6 +128,7 @@ QUICK = FULL._replace(
     stream_s=0.6,
     packed_s=0.5,
     stream_calls=2_000,
+    latency_shares=(0.5,),
     latency_s=1.5,
     latency_calls=500,
     drain_rounds=1,
@@ -143,9 +144,9 @@ QUICK = FULL._replace(
     hot_rounds=1,
     hot_tenants=500,
     hot_s=0.6,
-    telemetry_rounds=1,
+    telemetry_rounds=0,
     telemetry_s=0.6,
     soak_s=0.0,
     profile_s=6.0,
 )
-SHORT_SOAK_S = 30.0
+SHORT_SOAK_S, FEW_TELEMETRY_ROUNDS = 30.0, 1
