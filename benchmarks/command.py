@@ -109,16 +109,15 @@ def chosen(names: str) -> list[str]:
 def _plan(arguments: argparse.Namespace) -> tuple[Plan, Sequence[str]]:
     plan: Plan = QUICK if arguments.quick else FULL
     names: list[str] = arguments.only
+    if len(names) < len(QUESTIONS):  # what a plan leaves out is asked when it is named
+        plan = plan._replace(
+            soak_s=plan.soak_s or SHORT_SOAK_S,
+            telemetry_rounds=plan.telemetry_rounds or FEW_TELEMETRY_ROUNDS,
+        )
     if arguments.soak_seconds is not None:
         plan = plan._replace(soak_s=arguments.soak_seconds)
-    elif not plan.soak_s and len(names) < len(QUESTIONS):
-        plan = plan._replace(soak_s=SHORT_SOAK_S)
-    if not plan.telemetry_rounds and len(names) < len(QUESTIONS):
-        plan = plan._replace(telemetry_rounds=FEW_TELEMETRY_ROUNDS)
-    left_out = {"soak"} if not plan.soak_s else set()
-    if not plan.telemetry_rounds:
-        left_out.add("telemetry")
-    return plan, [name for name in names if name not in left_out]
+    asked = {"soak": plan.soak_s, "telemetry": plan.telemetry_rounds}
+    return plan, [name for name in names if asked.get(name, True)]
 
 
 async def _run(arguments: argparse.Namespace, console: Console) -> bool:

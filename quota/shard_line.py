@@ -145,9 +145,6 @@ class ShardLine:
 
     async def _send_all(self, at_least_one: bool = False) -> None:
         try:
-            if self._in_flight:  # an earlier sender was ended in the middle
-                await self._disconnect()
-                self._again()
             while self._waiting or at_least_one:
                 at_least_one = False
                 await until_quiet(self._running_loop(), lambda: self._waiting_operations)
@@ -203,7 +200,7 @@ class ShardLine:
         return [parcel for batch in self._in_flight for parcel in batch.parcels]
 
     def _again(self) -> None:
-        """What is in flight is to be sent once more, as far as anybody still waits for it."""
+        """What is in flight begins anew, as far as anybody still waits for it."""
         batches = [Batch(still_wanted(batch.parcels)) for batch in self._in_flight]
         self._in_flight = deque(batch for batch in batches if batch.parcels)
 
@@ -360,6 +357,8 @@ class ShardLine:
 
     async def _disconnect(self) -> None:
         connection, self._connection, self._proven = self._connection, None, False
+        for batch in self._in_flight:
+            batch.sent = False
         if connection is not None:
             await connection.disconnect(nowait=True)
 

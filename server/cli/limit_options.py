@@ -1,5 +1,6 @@
 """The limits of a tenant on the command line: how they are typed and shown."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -20,76 +21,47 @@ LIMITS = {
     "low_balance": ("low_balance_threshold_micros", "warned below"),
 }
 
+
+def _option(name: str, parser: Callable[[str], int], form: str, meaning: str) -> Any:
+    """A limit that can be set and, with "none", removed."""
+    return typer.Option(name, parser=parser, metavar=form, help=f"{meaning}, or none.")
+
+
 Cap = Annotated[
-    int | None,
-    typer.Option(
-        "--daily-cap",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The most that a day may cost, or none.",
-    ),
+    int | None, _option("--daily-cap", parsing.limit, "AMOUNT", "The most that a day may cost")
 ]
 Credit = Annotated[
     int | None,
-    typer.Option(
-        "--credit-limit",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="How far below zero the balance may go, or none.",
-    ),
+    _option("--credit-limit", parsing.limit, "AMOUNT", "How far below zero the balance may go"),
 ]
 Concurrent = Annotated[
-    int | None,
-    typer.Option(
-        "--concurrent-calls",
-        parser=parsing.count,
-        metavar="NUMBER",
-        help="The most calls at once, or none.",
-    ),
+    int | None, _option("--concurrent-calls", parsing.count, "NUMBER", "The most calls at once")
 ]
 PerCall = Annotated[
-    int | None,
-    typer.Option(
-        "--call-cost",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The most that one call may cost, or none.",
-    ),
+    int | None, _option("--call-cost", parsing.limit, "AMOUNT", "The most that one call may cost")
 ]
 LowBalance = Annotated[
-    int | None,
-    typer.Option(
-        "--low-balance",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The balance to be warned below, or none.",
-    ),
+    int | None, _option("--low-balance", parsing.limit, "AMOUNT", "The balance to be warned below")
 ]
 PerMinute = Annotated[
     int | None,
-    typer.Option(
-        "--calls-per-minute",
-        parser=parsing.count,
-        metavar="NUMBER",
-        help="The most calls that may begin a minute, or none.",
+    _option(
+        "--calls-per-minute", parsing.count, "NUMBER", "The most calls that may begin a minute"
     ),
 ]
 PerCaller = Annotated[
     int | None,
-    typer.Option(
+    _option(
         "--caller-cost",
-        parser=parsing.limit,
-        metavar="AMOUNT",
-        help="The most that the calls of one caller may cost a day, or none.",
+        parsing.limit,
+        "AMOUNT",
+        "The most that the calls of one caller may cost a day",
     ),
 ]
 Length = Annotated[
     int | None,
-    typer.Option(
-        "--call-length",
-        parser=parsing.length,
-        metavar="DURATION",
-        help="The longest that a call may last, like 30m, or none.",
+    _option(
+        "--call-length", parsing.length, "DURATION", "The longest that a call may last, like 30m"
     ),
 ]
 

@@ -1,7 +1,8 @@
 """A batch that is worth it lies behind the one that the store works on, whatever becomes of it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from server.background.posting import confirm_in_order
 from server.embedded import EmbeddedValkey
 from tests.integration.quota.store_samples import (
     START_BALANCE,
+    Bench,
     authorize,
     bench_on,
     client_on,
@@ -40,6 +42,20 @@ def debits() -> list[Operation]:
 def numbers(results: list[Result]) -> list[int]:
     """Those of the outbox."""
     return [result.number for result in results if isinstance(result, Simple)]
+
+
+@asynccontextmanager
+async def two_in_flight(
+    url: str, proxied: Proxied
+) -> AsyncIterator[tuple[Bench, Proxy, list[asyncio.Future[Result]]]]:
+    """A line that waits for the replies to two batches."""
+    proxy = await proxied(url)
+    async with bench_on(proxy.url) as bench:
+        await bench.ask(load())
+        proxy.hold_replies()
+        asked = [bench.store.submit(operation) for operation in debits()]
+        await proxy.holding()
+        yield bench, proxy, asked
 
 
 async def decided(client: Any) -> int:
@@ -192,12 +208,7 @@ async def test_a_connection_that_closed_unnoticed_is_not_written_to(redis_url: s
 async def test_a_sender_that_was_ended_in_the_middle_leaves_no_reply_to_another(
     redis_url: str, proxied: Proxied
 ) -> None:
-    proxy = await proxied(redis_url)
-    async with bench_on(proxy.url) as bench:
-        await bench.ask(load())
-        proxy.hold_replies()
-        asked = [bench.store.submit(operation) for operation in debits()]
-        await proxy.holding()
+    async with two_in_flight(redis_url, proxied) as (bench, proxy, asked):
         sender = bench.line._sender
         assert sender is not None
         sender.cancel()
@@ -209,12 +220,7 @@ async def test_a_sender_that_was_ended_in_the_middle_leaves_no_reply_to_another(
 
 
 async def test_closing_answers_those_of_both(redis_url: str, proxied: Proxied) -> None:
-    proxy = await proxied(redis_url)
-    async with bench_on(proxy.url) as bench:
-        await bench.ask(load())
-        proxy.hold_replies()
-        asked = [bench.store.submit(operation) for operation in debits()]
-        await proxy.holding()
+    async with two_in_flight(redis_url, proxied) as (bench, _, asked):
         await bench.store.close()
         for each in asked:
             with pytest.raises(StoreUnavailable, match="stopping"):
